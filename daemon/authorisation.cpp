@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/authorisation.hpp"
+
+#include "base/log.hpp"
+
+#include <map>
+#include <sdbus-c++/sdbus-c++.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+namespace mtkey::daemon {
+namespace {
+
+/// sdbus-c++ 1.2 has no accessor for this header flag; the message pointer is a protected member.
+struct OpenMessage : sdbus::Message {
+    static bool interactive(const sdbus::Message& message) {
+        auto* raw = static_cast<sd_bus_message*>(message.*(&OpenMessage::msg_));
+        return sd_bus_message_get_allow_interactive_authorization(raw) > 0;
+    }
+};
+
+constexpr std::uint32_t kAllowUserInteraction = 1;
+constexpr auto kPolkitTimeout = std::chrono::minutes(2); // a person may have to type a password
+
+} // namespace
+
+std::string action_id(Action action) {
+    switch (action) {
+    case Action::Bootstrap:
+        return "org.mtkeyd1.bootstrap";
+    case Action::ManageDevices:
+        return "org.mtkeyd1.manage-devices";
+    case Action::Configure:
+        return "org.mtkeyd1.configure";
+    }
+    return "org.mtkeyd1.configure";
+}
+
+Caller current_caller(const sdbus::IObject& object) {
+    const auto* message = object.getCurrentlyProcessedMessage();
+    if (message == nullptr) {
+        return {};
+    }
+    return Caller{message->getSender(), OpenMessage::interactive(*message)};
+}
+
+Authorisation::Authorisation(sdbus::IConnection& connection)
+    : connection_(connection),
+      polkit_(sdbus::createProxy(connection, "org.freedesktop.PolicyKit1",
+                                 "/org/freedesktop/PolicyKit1/Authority")),
+      bus_(sdbus::createProxy(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus")) {}
+
+Authorisation::~Authorisation() = default;
+
+void Authorisation::check(const Caller& caller, Action action,
+                          std::function<void(Result<void>)> decided) {
+    using Details = std::map<std::string, std::string>;
+    using Verdict = sdbus::Struct<bool, bool, Details>;
+    const auto refuse = [action](std::string_view why) {
+        return fail(Errc::NotAuthorized, action_id(action) + ": " + std::string(why));
+    };
+    const auto ask_polkit = [this, caller, action, decided, refuse] {
+        const std::map<std::string, sdbus::Variant> subject_details{
+            {"name", sdbus::Variant(caller.name)}};
+        const sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>> subject(
+            "system-bus-name", subject_details);
+        polkit_->callMethodAsync("CheckAuthorization")
+            .onInterface("org.freedesktop.PolicyKit1.Authority")
+            .withTimeout(kPolkitTimeout)
+            .withArguments(subject, action_id(action), Details{},
+                           caller.interactive ? kAllowUserInteraction : 0U, std::string())
+            .uponReplyInvoke([decided, refuse](const sdbus::Error* error, const Verdict& verdict) {
+                if (error != nullptr) {
+                    decided(refuse("polkit does not answer; root may"));
+                } else if (!std::get<0>(verdict)) {
+                    decided(refuse(std::get<1>(verdict) ? "polkit wants to ask the user"
+                                                        : "polkit says no"));
+                } else {
+                    decided({});
+                }
+            });
+    };
+    try {
+        bus_->callMethodAsync("GetConnectionUnixUser")
+            .onInterface("org.freedesktop.DBus")
+            .withTimeout(std::chrono::seconds(5))
+            .withArguments(caller.name)
+            .uponReplyInvoke([decided, refuse, ask_polkit](const sdbus::Error* error,
+                                                           const std::uint32_t& uid) {
+                // An exception that leaves a reply handler would end the process (sdbus-c++ 1.2).
+                try {
+                    if (error != nullptr) {
+                        decided(refuse("the caller has left the bus"));
+                    } else if (uid == 0 || uid == ::geteuid()) {
+                        decided({});
+                    } else {
+                        ask_polkit();
+                    }
+                } catch (const std::exception& problem) {
+                    log(LogLevel::Error, "authorisation failed", {{"reason", problem.what()}});
+                    decided(refuse("internal error"));
+                }
+            });
+    } catch (const sdbus::Error& error) {
+        decided(refuse(error.what()));
+    }
+}
+
+} // namespace mtkey::daemon

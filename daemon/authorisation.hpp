@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace sdbus {
+class IConnection;
+class IObject;
+class IProxy;
+} // namespace sdbus
+
+namespace mtkey::daemon {
+
+/// The actions of systemd/org.mtkeyd1.policy.
+enum class Action { Bootstrap, ManageDevices, Configure };
+std::string action_id(Action action); ///< "org.mtkeyd1.bootstrap", ...
+
+/// Who is calling: taken from the message while its handler runs.
+struct Caller {
+    std::string name; ///< unique bus name
+    bool interactive = false; ///< the caller lets polkit ask its user
+};
+Caller current_caller(const sdbus::IObject& object);
+
+/// The one place that decides about mutating methods. Root and our own user pass; everybody else is for polkit to
+/// decide, asked asynchronously on the same connection. No polkit on the bus = refused.
+class Authorisation {
+public:
+    explicit Authorisation(sdbus::IConnection& connection);
+    ~Authorisation();
+    Authorisation(const Authorisation&) = delete;
+    Authorisation& operator=(const Authorisation&) = delete;
+
+    /// `decided` gets nothing or NotAuthorized; called now or later from the loop.
+    void check(const Caller& caller, Action action, std::function<void(Result<void>)> decided);
+
+private:
+    sdbus::IConnection& connection_;
+    std::unique_ptr<sdbus::IProxy> polkit_;
+    std::unique_ptr<sdbus::IProxy> bus_;
+};
+
+} // namespace mtkey::daemon

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/bus.hpp"
+
+#include "daemon/bus_objects.hpp"
+
+#include <algorithm>
+#include <map>
+#include <sdbus-c++/sdbus-c++.h>
+
+namespace mtkey::daemon {
+namespace {
+constexpr const char* kBusName = "org.mtkeyd1";
+
+/// A signal that cannot be sent (bus gone) is no reason to fail what it tells of.
+template <typename Work>
+void quietly(Work work) {
+    try {
+        work();
+    } catch (const sdbus::Error& error) {
+        log(LogLevel::Warning, "D-Bus signal lost", {{"reason", error.what()}});
+    }
+}
+} // namespace
+
+class Bus::Impl {
+public:
+    Impl(Reactor& reactor, Mt& mt, TransportHost& transports, const std::string& address)
+        : reactor_(reactor), mt_(mt),
+          connection_(address.empty() ? sdbus::createSystemBusConnection()
+                                      : sdbus::createSessionBusConnectionWithAddress(address)),
+          authorisation_(*connection_),
+          context_{*connection_, mt, transports, authorisation_, [this] { return session_path_; }},
+          timer_(reactor.timer()) {
+        manager_ = std::make_unique<ManagerObject>(context_);
+        for (const auto& view : transports.views()) {
+            transports_[view.name] = std::make_unique<TransportObject>(context_, view.name);
+        }
+        for (const auto& view : mt.devices()) {
+            devices_[view.device_id] = std::make_unique<DeviceObject>(context_, view.device_id);
+        }
+        card_changed();
+        // Exported first, named last: nobody sees us half built.
+        connection_->requestName(kBusName);
+        watch_ = reactor_.watch(connection_->getEventLoopPollData().fd,
+                                [this](bool, bool) { process(); });
+        process();
+    }
+
+    ~Impl() { watch_.reset(); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    /// Lets sd-bus read, dispatch and write until it has nothing to do, then waits for what it asks for.
+    void process() {
+        try {
+            while (connection_->processPendingRequest()) {
+            }
+            const auto poll = connection_->getEventLoopPollData();
+            watch_->want_write((poll.events & 4 /* POLLOUT */) != 0);
+            if (const auto left = poll.getRelativeTimeout()) {
+                const auto wait = std::chrono::duration_cast<BootClock::duration>(*left) +
+                                  std::chrono::milliseconds(1);
+                timer_->at(SystemClock().boot_now() + wait, [this] { process(); });
+            } else {
+                timer_->cancel();
+            }
+        } catch (const std::exception& error) {
+            // The bus has gone: end with success of nothing; the service manager starts us again.
+            log(LogLevel::Error, "D-Bus connection lost", {{"reason", error.what()}});
+            watch_.reset();
+            reactor_.stop(1);
+        }
+    }
+
+    /// After signals and answers given outside of process(): sd-bus may have queued them.
+    void flush() {
+        if (watch_) {
+            reactor_.post([this] {
+                if (watch_) {
+                    process();
+                }
+            });
+        }
+    }
+
+    void card_changed() {
+        quietly([this] {
+            show_uicc();
+            show_session();
+            show_nafs();
+            manager_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Manager1", {"State"});
+        });
+        flush();
+    }
+
+    void device_changed(const std::string& device_id) {
+        quietly([&] {
+            const auto found = devices_.find(device_id);
+            if (found == devices_.end()) {
+                if (mt_.device(device_id)) {
+                    auto object = std::make_unique<DeviceObject>(context_, device_id);
+                    object->getObject().emitInterfacesAddedSignal();
+                    devices_[device_id] = std::move(object);
+                }
+            } else {
+                found->second->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Device1");
+            }
+        });
+        flush();
+    }
+
+    void transport_changed(const std::string& name) {
+        quietly([&] {
+            if (const auto found = transports_.find(name); found != transports_.end()) {
+                found->second->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Transport1");
+            }
+        });
+        flush();
+    }
+
+    void established(const Established& done) {
+        quietly([&] {
+            if (const auto found = devices_.find(done.device_id); found != devices_.end()) {
+                const auto ends = static_cast<std::uint64_t>(done.expires.time_since_epoch().count());
+                found->second->emitKeyEstablished({{"procedure", sdbus::Variant(done.procedure)},
+                                                   {"mode", sdbus::Variant(done.mode)},
+                                                   {"naf", sdbus::Variant(done.naf)},
+                                                   {"expires", sdbus::Variant(ends)}});
+            }
+        });
+        flush();
+    }
+
+    void procedure_failed(const std::string& device_id, const Error& error) {
+        quietly([&] {
+            if (const auto found = devices_.find(device_id); found != devices_.end()) {
+                found->second->emitProcedureFailed(std::string(info(error.code).name),
+                                                   describe(error));
+            }
+        });
+        flush();
+    }
+
+    void bootstrap_failed(const Error& error) {
+        quietly([&] {
+            manager_->emitBootstrapFailed(std::string(info(error.code).name), describe(error));
+        });
+        flush();
+    }
+
+private:
+    void show_uicc() {
+        const bool present = !mt_.card().state().reader.empty();
+        if (present && !uicc_) {
+            uicc_ = std::make_unique<UiccObject>(context_);
+            uicc_->getObject().emitInterfacesAddedSignal();
+        } else if (!present && uicc_) {
+            uicc_->getObject().emitInterfacesRemovedSignal();
+            uicc_.reset();
+        } else if (uicc_) {
+            uicc_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Uicc1");
+        }
+    }
+
+    void show_session() {
+        const auto facts = mt_.context();
+        const std::string b_tid = facts ? facts->b_tid : std::string();
+        if (b_tid == session_b_tid_) {
+            return;
+        }
+        if (session_) {
+            session_->getObject().emitInterfacesRemovedSignal();
+            session_.reset();
+            session_path_ = "/";
+        }
+        session_b_tid_ = b_tid;
+        if (!b_tid.empty()) {
+            session_path_ = std::string(kRootPath) + "/session/" + std::to_string(++sessions_);
+            session_ = std::make_unique<SessionObject>(context_, session_path_);
+            session_->getObject().emitInterfacesAddedSignal();
+        }
+    }
+
+    void show_nafs() {
+        const auto& entries = mt_.nafs().entries();
+        const auto same = [](const keys::NafEntry& a, const keys::NafEntry& b) {
+            return a.naf_id == b.naf_id && a.origin == b.origin;
+        };
+        if (std::ranges::equal(entries, shown_nafs_, same)) {
+            return;
+        }
+        for (auto& object : nafs_) {
+            object->getObject().emitInterfacesRemovedSignal();
+        }
+        nafs_.clear();
+        shown_nafs_ = entries;
+        for (const auto& entry : entries) {
+            nafs_.push_back(std::make_unique<NafObject>(
+                context_, entry, static_cast<std::uint32_t>(nafs_.size() + 1)));
+            nafs_.back()->getObject().emitInterfacesAddedSignal();
+        }
+    }
+
+    Reactor& reactor_;
+    Mt& mt_;
+    std::unique_ptr<sdbus::IConnection> connection_;
+    Authorisation authorisation_;
+    std::string session_path_ = "/";
+    BusContext context_;
+    std::unique_ptr<ManagerObject> manager_;
+    std::unique_ptr<UiccObject> uicc_;
+    std::unique_ptr<SessionObject> session_;
+    std::string session_b_tid_;
+    unsigned sessions_ = 0;
+    std::vector<std::unique_ptr<NafObject>> nafs_;
+    std::vector<keys::NafEntry> shown_nafs_;
+    std::map<std::string, std::unique_ptr<DeviceObject>> devices_;
+    std::map<std::string, std::unique_ptr<TransportObject>> transports_;
+    std::unique_ptr<Reactor::Timer> timer_;
+    std::unique_ptr<Reactor::Watch> watch_;
+};
+
+Bus::Bus(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Bus::~Bus() = default;
+
+Result<std::unique_ptr<Bus>> Bus::create(Reactor& reactor, Mt& mt, TransportHost& transports,
+                                         const std::string& address) {
+    try {
+        return std::unique_ptr<Bus>(
+            new Bus(std::make_unique<Impl>(reactor, mt, transports, address)));
+    } catch (const std::exception& error) {
+        return fail(Errc::NotReady, "D-Bus " + (address.empty() ? "system bus" : address) + ": " +
+                                        printable(error.what()) +
+                                        "; is the bus running and is the name org.mtkeyd1 free and "
+                                        "allowed (mtkeyd.conf in dbus-1/system.d)?");
+    }
+}
+
+MtEvents Bus::events() {
+    MtEvents out;
+    out.card_changed = [this] { impl_->card_changed(); };
+    out.device_changed = [this](const std::string& id) { impl_->device_changed(id); };
+    out.established = [this](const Established& done) { impl_->established(done); };
+    out.procedure_failed = [this](const std::string& id, const Error& error) {
+        impl_->procedure_failed(id, error);
+    };
+    out.bootstrap_failed = [this](const Error& error) { impl_->bootstrap_failed(error); };
+    return out;
+}
+
+void Bus::transport_changed(const std::string& name) {
+    impl_->transport_changed(name);
+}
+
+} // namespace mtkey::daemon

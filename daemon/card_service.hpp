@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "gba/bootstrapping.hpp"
+#include "kdf/naf_id.hpp"
+#include "keys/procedures.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mtkey::daemon {
+
+/// Counters since start, by the names of Manager1.Statistics.
+using Statistics = std::map<std::string, std::uint64_t>;
+
+/// What the reactor knows of the UICC: a copy made by the card worker at every change. No key is in it.
+struct CardState {
+    enum class State { NoReader, NoCard, Mute, Busy, PinRequired, PinBlocked, Ready, Failed };
+    State state = State::NoReader;
+    std::string reader;
+    std::string identity;      ///< masked IMPI
+    std::string uicc;          ///< hash of ICCID and IMPI; "" while no card has been read
+    bool gba = false;
+    int pin_attempts_left = -1;
+    std::string mnc_source;
+    std::vector<std::string> naf_key_centers; ///< EF_NAFKCA
+    std::optional<keys::ContextFacts> context;
+    gba::Mode mode = gba::Mode::GbaMe; ///< of the context
+    gba::RunCounts counts;             ///< of the context
+    std::optional<Error> last_error;
+};
+std::string_view to_text(CardState::State state); ///< words of Uicc1.State
+
+/// Ks_(ext)_NAF with what belongs to it; the key is a copy for one derivation.
+struct NafKey {
+    Secret<32> ks_naf;
+    std::string b_tid;
+    gba::Mode mode = gba::Mode::GbaMe;
+    std::string uicc;
+    UtcTime ks_expires{};
+    BootTime ks_deadline{};
+};
+
+/// The UICC as the rest of the daemon sees it. All calls and callbacks are on the reactor's thread.
+class CardService {
+public:
+    virtual ~CardService() = default;
+    [[nodiscard]] virtual const CardState& state() const = 0;
+    [[nodiscard]] virtual Statistics statistics() const = 0;
+
+    /// Makes sure of a valid context; `force`: a new one whatever there is. Joins the run in progress.
+    virtual void bootstrap(bool force, std::function<void(Result<void>)> done) = 0;
+    /// Ks_(ext)_NAF of the present context. BtidStale when the context is not that of `b_tid` any more, or when the UICC
+    /// says that it has no Ks.
+    virtual void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
+                         std::function<void(Result<NafKey>)> done) = 0;
+    /// False when no run is in progress.
+    virtual bool cancel() = 0;
+    /// Forgets the context.
+    virtual void discard(std::function<void()> done) = 0;
+};
+
+} // namespace mtkey::daemon

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "daemon/card_service.hpp"
+#include "daemon/card_work.hpp"
+#include "daemon/reactor.hpp"
+#include "uicc/reader_monitor.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace mtkey::daemon {
+
+/// The card worker of design.md section 3: one thread that does CardWork job by job, fed by the reactor and by the
+/// reader monitor. The public side belongs to the reactor's thread.
+class CardWorker final : public CardService {
+public:
+    CardWorker(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random);
+    ~CardWorker() override;
+    CardWorker(const CardWorker&) = delete;
+    CardWorker& operator=(const CardWorker&) = delete;
+
+    void set_changed(std::function<void()> changed) { changed_ = std::move(changed); }
+    void set_run_failed(std::function<void(const Error&)> failed) { run_failed_ = std::move(failed); }
+    Result<void> start();
+    void stop(); ///< cancels, joins both threads, wipes card and context
+
+    [[nodiscard]] const CardState& state() const override { return state_; }
+    [[nodiscard]] Statistics statistics() const override { return statistics_; }
+    void bootstrap(bool force, std::function<void(Result<void>)> done) override;
+    void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
+                 std::function<void(Result<NafKey>)> done) override;
+    bool cancel() override;
+    void discard(std::function<void()> done) override;
+
+private:
+    using Job = std::function<void()>;
+    void enqueue(Job job);
+    void loop();
+    /// On the worker: sends the present state to the reactor, then `then` there.
+    void publish(std::function<void()> then);
+
+    Reactor& reactor_;
+    const Config& config_;
+    const Clock& clock_;
+    std::function<void()> changed_;
+    std::function<void(const Error&)> run_failed_;
+    CardState state_;
+    Statistics statistics_;
+    bool running_ = false; ///< a bootstrapping is queued or under way
+    std::vector<std::function<void(Result<void>)>> waiters_;
+
+    CardWork work_; ///< the worker thread's
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<Job> jobs_; ///< under mutex_
+    bool stopping_ = false;
+    std::unique_ptr<uicc::ReaderMonitor> monitor_;
+    std::thread thread_;
+};
+
+} // namespace mtkey::daemon

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config.hpp"
+
+#include "base/config_table.hpp"
+#include "kdf/local_mt.hpp"
+
+#include <algorithm>
+
+#ifndef MTKEY_PLUGIN_DIR
+#define MTKEY_PLUGIN_DIR "/usr/lib/mtkeyd/plugins"
+#endif
+
+namespace mtkey::daemon {
+namespace {
+
+Result<UiccConfig> read_uicc(ConfigTable table) {
+    UiccConfig out;
+    out.reader = MTKEY_TRY(table.text_or("reader", "*"));
+    out.ignore = MTKEY_TRY(table.texts_or_none("ignore"));
+    out.allow_virtual = MTKEY_TRY(table.flag_or("allow_virtual", false));
+    out.exclusive = MTKEY_TRY(table.word_or("access", "exclusive", {"exclusive", "shared"})) ==
+                    "exclusive";
+    out.pin_file = table.resolve(MTKEY_TRY(table.text_or("pin_file", "")));
+    const auto length = MTKEY_TRY(table.number_or("mnc_length", 0, 0, 3));
+    if (length == 1) {
+        return table.error("mnc_length", "is 1", "write 2 or 3");
+    }
+    out.mnc_length = static_cast<unsigned>(length);
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+Result<GbaConfig> read_gba(ConfigTable table) {
+    GbaConfig out;
+    const auto mode = MTKEY_TRY(
+        table.word_or("mode", "prefer-uicc", {"prefer-uicc", "require-uicc", "me-only"}));
+    out.mode = mode == "prefer-uicc"    ? gba::ModePolicy::PreferUicc
+               : mode == "require-uicc" ? gba::ModePolicy::RequireUicc
+                                        : gba::ModePolicy::MeOnly;
+    out.allow_downgrade = MTKEY_TRY(table.flag_or("allow_downgrade", false));
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+Result<BsfConfig> read_bsf(ConfigTable table) {
+    BsfConfig out;
+    out.fqdn = MTKEY_TRY(table.text_or("fqdn", ""));
+    if (!out.fqdn.empty()) {
+        const auto fqdn = kdf::canonical_fqdn(out.fqdn);
+        if (!fqdn) {
+            return table.error("fqdn", "is no domain name", "write e.g. \"bsf.operator.example\"");
+        }
+        out.fqdn = *fqdn;
+    }
+    out.address = MTKEY_TRY(table.text_or("address", ""));
+    out.tls = MTKEY_TRY(table.flag_or("tls", false));
+    out.ca = table.resolve(MTKEY_TRY(table.text_or("ca", "")));
+    out.local_address = MTKEY_TRY(table.text_or("local_address", ""));
+    out.require_rspauth = MTKEY_TRY(table.flag_or("require_rspauth", true));
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+Result<keys::NafEntry> read_naf(ConfigTable table) {
+    keys::NafEntry out;
+    const auto fqdn = kdf::canonical_fqdn(MTKEY_TRY(table.text("fqdn")));
+    if (!fqdn) {
+        return table.error("fqdn", "is no domain name", "write e.g. \"nafkc.operator.example\"");
+    }
+    out.naf_id.fqdn = *fqdn;
+    const auto ua = kdf::parse_ua_id(MTKEY_TRY(table.text_or("ua", "ff00033259")));
+    if (!ua) {
+        return table.error("ua", "is no Ua security protocol identifier", "write ten hex digits");
+    }
+    out.naf_id.ua = *ua;
+    const std::string uri = MTKEY_TRY(table.text_or("uri", ""));
+    if (!uri.empty()) {
+        const std::string host = "https://" + out.naf_id.fqdn;
+        const bool same_host = uri.starts_with(host) &&
+                               (uri.size() == host.size() || uri[host.size()] == '/' ||
+                                uri[host.size()] == ':');
+        if (!same_host || uri.size() > 250) {
+            return table.error("uri", "must be https on the same host", "write \"" + host + "/...\"");
+        }
+        out.key_center_uri = uri;
+    }
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+Result<DeviceRule> read_device(ConfigTable table) {
+    DeviceRule out;
+    const auto id = kdf::canonical_device_id(MTKEY_TRY(table.text("device_id")));
+    if (!id) {
+        return table.error("device_id", "is no Device_ID",
+                           "write 1 to 128 printable lower-case characters without spaces");
+    }
+    out.device_id = *id;
+    out.allow = MTKEY_TRY(table.flag_or("allow", false));
+    out.transport = MTKEY_TRY(table.text_or("transport", ""));
+    out.peer = MTKEY_TRY(table.text_or("peer", ""));
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+Result<TransportConfig> read_transport(ConfigTable table, const std::string& name) {
+    TransportConfig out;
+    out.name = name;
+    const auto path_safe = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    if (name.empty() || name.size() > 32 || !std::ranges::all_of(name, path_safe)) {
+        return table.error("plugin", "stands in a table with an unusable name",
+                           "name it [transport.x] with letters, digits and _ (it becomes a D-Bus path)");
+    }
+    out.plugin = MTKEY_TRY(table.text("plugin"));
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    };
+    if (out.plugin.empty() || out.plugin.size() > 32 || !std::ranges::all_of(out.plugin, allowed)) {
+        return table.error("plugin", "is no plugin name", "write e.g. \"serial\"");
+    }
+    for (const auto& key : table.keys()) {
+        if (key != "plugin") {
+            out.options[key] = MTKEY_TRY(table.scalar_as_text(key));
+        }
+    }
+    return out;
+}
+
+Result<Config> read(ConfigTable table) {
+    Config out;
+    ConfigTable bus = MTKEY_TRY(table.table("bus"));
+    out.bus_address = MTKEY_TRY(bus.text_or("address", "system"));
+    MTKEY_CHECK(bus.finish());
+    if (out.bus_address == "system") {
+        out.bus_address.clear();
+    }
+    out.uicc = MTKEY_TRY(read_uicc(MTKEY_TRY(table.table("uicc"))));
+    out.gba = MTKEY_TRY(read_gba(MTKEY_TRY(table.table("gba"))));
+    out.bsf = MTKEY_TRY(read_bsf(MTKEY_TRY(table.table("bsf"))));
+    for (auto& naf : MTKEY_TRY(table.tables("naf"))) {
+        out.nafs.push_back(MTKEY_TRY(read_naf(std::move(naf))));
+    }
+    for (auto& device : MTKEY_TRY(table.tables("device"))) {
+        out.devices.push_back(MTKEY_TRY(read_device(std::move(device))));
+    }
+    ConfigTable transports = MTKEY_TRY(table.table("transport"));
+    for (const auto& name : transports.keys()) {
+        out.transports.push_back(
+            MTKEY_TRY(read_transport(MTKEY_TRY(transports.table(name)), name)));
+    }
+    ConfigTable plugins = MTKEY_TRY(table.table("plugins"));
+    out.plugin_dir = plugins.resolve(MTKEY_TRY(plugins.text_or("dir", MTKEY_PLUGIN_DIR)));
+    MTKEY_CHECK(plugins.finish());
+    ConfigTable log = MTKEY_TRY(table.table("log"));
+    const auto level = parse_log_level(MTKEY_TRY(log.text_or("level", "info")));
+    if (!level) {
+        return log.error("level", "is no level", "write error, warning, notice, info or debug");
+    }
+    out.log_level = *level;
+    MTKEY_CHECK(log.finish());
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+} // namespace
+
+Result<Config> load_config(const std::string& path) {
+    return read(MTKEY_TRY(ConfigTable::load(path, Trust::Config)));
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& path) {
+    return read(MTKEY_TRY(ConfigTable::parse(text, path)));
+}
+
+bool approved(const std::vector<DeviceRule>& rules, std::string_view device_id,
+              std::string_view transport, std::string_view peer) {
+    for (const auto& rule : rules) {
+        if (rule.device_id == device_id && (rule.transport.empty() || rule.transport == transport) &&
+            (rule.peer.empty() || rule.peer == peer)) {
+            return rule.allow;
+        }
+    }
+    return false;
+}
+
+} // namespace mtkey::daemon

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "gba/bootstrapping.hpp"
+#include "keys/naf_list.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mtkey::daemon {
+
+struct UiccConfig {
+    std::string reader = "*";          ///< pattern of reader names, glob(7)
+    std::vector<std::string> ignore;   ///< patterns of readers to leave alone
+    bool allow_virtual = false;        ///< vsmartcard's virtual readers count too
+    bool exclusive = true;
+    std::string pin_file;              ///< 0600, digits; "" = none
+    unsigned mnc_length = 0;           ///< where EF_AD does not tell; 0 = none
+};
+
+struct GbaConfig {
+    gba::ModePolicy mode = gba::ModePolicy::PreferUicc;
+    bool allow_downgrade = false;
+};
+
+struct BsfConfig {
+    std::string fqdn;    ///< "" = from the IMSI (TS 23.003 clause 16.2)
+    std::string address; ///< "" = the FQDN and port 80 or 443
+    bool tls = false;
+    std::string ca;      ///< PEM; "" with tls = the system's trust
+    std::string local_address;
+    bool require_rspauth = true;
+};
+
+/// One static approval: until agents come, the only way for a device to be allowed.
+struct DeviceRule {
+    std::string device_id;
+    bool allow = false;
+    std::string transport; ///< instance name; "" = any
+    std::string peer;      ///< transport identity; "" = any
+};
+
+struct TransportConfig {
+    std::string name;
+    std::string plugin;
+    std::map<std::string, std::string> options;
+};
+
+/// mtkeyd.toml (documented in config/mtkeyd.toml).
+struct Config {
+    std::string bus_address; ///< "" = the system bus
+    UiccConfig uicc;
+    GbaConfig gba;
+    BsfConfig bsf;
+    std::vector<keys::NafEntry> nafs;
+    std::vector<DeviceRule> devices;
+    std::vector<TransportConfig> transports;
+    std::string plugin_dir;
+    LogLevel log_level = LogLevel::Info;
+};
+
+/// Errors: ConfigInvalid with file, line, key and remedy; NotAuthorized when others may write the file.
+Result<Config> load_config(const std::string& path);
+Result<Config> parse_config(std::string_view text, const std::string& path);
+
+/// Default deny: the first rule that names this Device_ID (octet by octet) and this place decides.
+[[nodiscard]] bool approved(const std::vector<DeviceRule>& rules, std::string_view device_id,
+                            std::string_view transport, std::string_view peer);
+
+} // namespace mtkey::daemon

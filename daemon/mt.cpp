@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/mt.hpp"
+
+#include <algorithm>
+
+namespace mtkey::daemon {
+namespace {
+// Devices that are shown without having a key: strangers must not fill our memory (threats L10).
+constexpr std::size_t kMostSeen = 512;
+constexpr std::size_t kMostStrangers = 32;
+} // namespace
+
+std::string_view to_text(CardState::State state) {
+    switch (state) {
+    case CardState::State::NoReader:
+    case CardState::State::NoCard:
+        return "absent";
+    case CardState::State::Mute:
+        return "mute";
+    case CardState::State::Busy:
+        return "busy-elsewhere";
+    case CardState::State::PinRequired:
+        return "pin-required";
+    case CardState::State::PinBlocked:
+        return "pin-blocked";
+    case CardState::State::Ready:
+        return "ready";
+    case CardState::State::Failed:
+        return "failed";
+    }
+    return "failed";
+}
+
+Mt::Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random,
+       CardService& card, store::KeyStore& store)
+    : config_(config), clock_(clock), random_(random), card_(card), store_(store),
+      nafs_(config.nafs), sweep_timer_(reactor.timer()) {
+    for (const auto& rule : config.devices) {
+        seen_[rule.device_id].approved = rule.allow;
+    }
+}
+
+std::optional<keys::ContextFacts> Mt::context() const {
+    if (card_.state().state != CardState::State::Ready) {
+        return std::nullopt;
+    }
+    return card_.state().context;
+}
+
+bool Mt::tombstoned(std::string_view device_id) const {
+    const auto facts = context();
+    return facts && tombstones_.contains(device_id, facts->b_tid);
+}
+
+bool Mt::meet(const std::string& device_id, const std::string& transport, const std::string& peer) {
+    const bool allowed = approved(config_.devices, device_id, transport, peer);
+    if (!seen_.contains(device_id)) {
+        const auto strangers = std::ranges::count_if(
+            seen_, [](const auto& entry) { return !entry.second.approved; });
+        if (seen_.size() >= kMostSeen || (!allowed && strangers >= std::ptrdiff_t{kMostStrangers})) {
+            return allowed;
+        }
+    }
+    seen_[device_id] = Seen{allowed, clock_.utc_now(), transport};
+    changed(device_id);
+    return allowed;
+}
+
+DeviceView Mt::view(const std::string& device_id, const Seen& seen) const {
+    DeviceView out{.device_id = device_id,
+                   .approved = seen.approved,
+                   .key_state = "none",
+                   .naf = {},
+                   .expires = {},
+                   .last_seen = seen.last_seen,
+                   .transport = seen.transport};
+    if (const auto* record = store_.find(device_id)) {
+        const bool present = card_.state().uicc == record->uicc &&
+                             card_.state().state == CardState::State::Ready;
+        out.key_state = record->expired(clock_) ? "expired" : (present ? "established" : "suspended");
+        out.naf = record->naf_fqdn;
+        out.expires = record->expires;
+    } else if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
+        out.key_state = "pending";
+        out.naf = waiting->naf_id.fqdn;
+        out.expires = waiting->ks_expires;
+    }
+    return out;
+}
+
+std::vector<DeviceView> Mt::devices() const {
+    std::vector<DeviceView> out;
+    for (const auto& [device_id, seen] : seen_) {
+        out.push_back(view(device_id, seen));
+    }
+    return out;
+}
+
+std::optional<DeviceView> Mt::device(const std::string& device_id) const {
+    const auto found = seen_.find(device_id);
+    if (found == seen_.end()) {
+        return std::nullopt;
+    }
+    return view(device_id, found->second);
+}
+
+Result<void> Mt::forget(const std::string& device_id) {
+    const bool has_key = store_.find(device_id) != nullptr ||
+                         pending_.find_device(device_id, clock_.boot_now()) != nullptr;
+    if (!seen_.contains(device_id) && !has_key) {
+        return fail(Errc::UnknownDevice, device_id);
+    }
+    end_key(device_id, "forgotten");
+    return {};
+}
+
+void Mt::end_key(const std::string& device_id, const char* why) {
+    if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
+        tombstones_.add(device_id, waiting->b_tid);
+        pending_.erase_device(device_id);
+    }
+    if (const auto* record = store_.find(device_id)) {
+        tombstones_.add(device_id, record->b_tid);
+        if (const auto erased = store_.erase(device_id); !erased) {
+            log_error("key could not be deleted", erased.error());
+        }
+        log(LogLevel::Notice, "key ended", {{"device", device_id}, {"why", why}});
+    }
+    changed(device_id);
+}
+
+void Mt::changed(const std::string& device_id) {
+    if (events_.device_changed) {
+        events_.device_changed(device_id);
+    }
+    std::optional<BootTime> next;
+    const auto now = clock_.boot_now();
+    for (const auto* record : store_.all()) {
+        // The UTC end counts as well; it is turned into a distance each time that something changes.
+        const auto by_utc = now + (record->expires - clock_.utc_now());
+        const auto end = std::min(record->deadline, BootTime(by_utc));
+        next = next ? std::min(*next, end) : end;
+    }
+    if (next) {
+        sweep_timer_->at(*next, [this] { sweep(); });
+    } else {
+        sweep_timer_->cancel();
+    }
+}
+
+void Mt::sweep() {
+    std::vector<std::string> ended;
+    for (const auto* record : store_.all()) {
+        if (record->expired(clock_)) {
+            ended.push_back(record->device_id);
+        }
+    }
+    for (const auto& device_id : ended) {
+        end_key(device_id, "expired");
+    }
+    if (ended.empty()) {
+        // Fired early (a clock was set): look again later.
+        sweep_timer_->at(clock_.boot_now() + std::chrono::seconds(1), [this] { sweep(); });
+    }
+}
+
+Statistics Mt::statistics() const {
+    Statistics out = card_.statistics();
+    for (const char* name : {"establishments_full", "establishments_optimised", "keys_confirmed",
+                             "keys_resumed", "devices_refused"}) {
+        out[name] = 0;
+    }
+    for (const auto& [name, value] : statistics_) {
+        out[name] = value;
+    }
+    return out;
+}
+
+void Mt::card_changed() {
+    const auto& state = card_.state();
+    nafs_.set_from_uicc(state.naf_key_centers);
+    if (state.context && state.context->b_tid != last_b_tid_) {
+        last_b_tid_ = state.context->b_tid;
+        tombstones_.keep_only(last_b_tid_);
+    }
+    if (!state.uicc.empty()) {
+        // Another identity: keys of the old one are deleted. The same one: they come back by themselves.
+        std::vector<std::string> foreign;
+        for (const auto* record : store_.all()) {
+            if (record->uicc != state.uicc) {
+                foreign.push_back(record->device_id);
+            }
+        }
+        for (const auto& device_id : foreign) {
+            end_key(device_id, "another UICC");
+        }
+    }
+    for (const auto* record : store_.all()) {
+        if (events_.device_changed) {
+            events_.device_changed(record->device_id);
+        }
+    }
+    if (events_.card_changed) {
+        events_.card_changed();
+    }
+}
+
+} // namespace mtkey::daemon

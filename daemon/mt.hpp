@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "daemon/card_service.hpp"
+#include "daemon/config.hpp"
+#include "daemon/reactor.hpp"
+#include "keys/naf_list.hpp"
+#include "keys/pending.hpp"
+#include "store/key_store.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mtkey::daemon {
+
+/// One external device as D-Bus shows it.
+struct DeviceView {
+    std::string device_id;
+    bool approved = false;
+    std::string key_state; ///< "none", "pending", "established", "expired", "suspended"
+    std::string naf;
+    UtcTime expires{};
+    UtcTime last_seen{};
+    std::string transport;
+};
+
+/// A finished establishment, for Device1.KeyEstablished.
+struct Established {
+    std::string device_id;
+    std::string procedure; ///< "full", "optimised"
+    std::string mode;
+    std::string naf;
+    UtcTime expires{};
+};
+
+/// What the bus is told. Called on the reactor's thread.
+struct MtEvents {
+    std::function<void()> card_changed;
+    std::function<void(const std::string& device_id)> device_changed;
+    std::function<void(const Established&)> established;
+    std::function<void(const std::string& device_id, const Error&)> procedure_failed;
+    std::function<void(const Error&)> bootstrap_failed;
+};
+
+/// The mobile terminal: NAF list, approvals, pending and confirmed keys of all devices. Sessions and D-Bus act on it;
+/// it owns no connection. Reactor thread only.
+class Mt {
+public:
+    Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random, CardService& card,
+       store::KeyStore& store);
+
+    void set_events(MtEvents events) { events_ = std::move(events); }
+    [[nodiscard]] const MtEvents& events() const { return events_; }
+
+    [[nodiscard]] const Config& config() const { return config_; }
+    [[nodiscard]] const Clock& clock() const { return clock_; }
+    [[nodiscard]] RandomSource& random() { return random_; }
+    [[nodiscard]] CardService& card() { return card_; }
+    [[nodiscard]] store::KeyStore& store() { return store_; }
+    [[nodiscard]] keys::PendingTable& pending() { return pending_; }
+    [[nodiscard]] const keys::NafList& nafs() const { return nafs_; }
+
+    /// The context when the UICC is there and both clocks allow it.
+    [[nodiscard]] std::optional<keys::ContextFacts> context() const;
+    [[nodiscard]] bool tombstoned(std::string_view device_id) const;
+
+    /// A device said who it is at this place; notes it for D-Bus and tells whether a rule allows it.
+    bool meet(const std::string& device_id, const std::string& transport, const std::string& peer);
+    [[nodiscard]] std::vector<DeviceView> devices() const;
+    [[nodiscard]] std::optional<DeviceView> device(const std::string& device_id) const;
+
+    /// Deletes key and pending key; a tombstone keeps them from being derived again. UnknownDevice.
+    Result<void> forget(const std::string& device_id);
+    /// After put/erase/pending changes: tells D-Bus, arms the next expiry.
+    void changed(const std::string& device_id);
+    void count(const std::string& counter) { ++statistics_[counter]; }
+    [[nodiscard]] Statistics statistics() const;
+
+    /// From the card service, after its state has changed.
+    void card_changed();
+
+private:
+    struct Seen {
+        bool approved = false;
+        UtcTime last_seen{};
+        std::string transport;
+    };
+    [[nodiscard]] DeviceView view(const std::string& device_id, const Seen& seen) const;
+    void end_key(const std::string& device_id, const char* why);
+    void sweep();
+
+    const Config& config_;
+    const Clock& clock_;
+    RandomSource& random_;
+    CardService& card_;
+    store::KeyStore& store_;
+    MtEvents events_;
+    keys::NafList nafs_;
+    keys::PendingTable pending_;
+    keys::Tombstones tombstones_;
+    std::map<std::string, Seen> seen_;
+    Statistics statistics_;
+    std::string last_b_tid_;
+    std::unique_ptr<Reactor::Timer> sweep_timer_;
+};
+
+} // namespace mtkey::daemon

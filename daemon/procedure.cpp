@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/procedure.hpp"
+
+#include "base/encoding.hpp"
+#include "base/log.hpp"
+#include "base/steps.hpp"
+#include "kdf/kdf.hpp"
+#include "kdf/local_mt.hpp"
+#include "keys/procedures.hpp"
+#include "local/messages.hpp"
+
+#include <algorithm>
+
+namespace mtkey::daemon {
+namespace {
+
+// What a device is told to wait before it asks again.
+constexpr std::uint32_t kPendingRetry = 30;
+constexpr std::uint32_t kSuspendedRetry = 30;
+
+std::uint32_t seconds_until(UtcTime end, UtcTime now) {
+    const auto left = (end - now).count();
+    return left > 0 ? static_cast<std::uint32_t>(std::min<std::int64_t>(left, 0xFFFFFFFF)) : 0;
+}
+
+} // namespace
+
+Procedure::Procedure(Mt& mt, local::MtSession& session, std::string transport, std::string peer,
+                     std::function<void()> pump)
+    : mt_(mt), session_(session), transport_(std::move(transport)), peer_(std::move(peer)),
+      pump_(std::move(pump)) {}
+
+void Procedure::handle(local::MtEvent event) {
+    std::visit([this](const auto& one) { on(one); }, event);
+}
+
+void Procedure::refuse(const Error& error) {
+    local::ErrorMessage message;
+    message.code = local::error_code_from(error.code);
+    message.retry_after = info(error.code).retry_helps ? kPendingRetry : 0;
+    message.text = std::string(info(error.code).sentence);
+    session_.refuse(message);
+    log_warning("procedure failed" + (device_id_.empty() ? "" : " for " + device_id_), error);
+    if (!device_id_.empty() && mt_.events().procedure_failed) {
+        mt_.events().procedure_failed(device_id_, error);
+    }
+}
+
+/// Draft 5.5.1: does the MT share a key that the device has stored?
+void Procedure::on(const local::ResumeAsked& asked) {
+    local::ResumeAnswer answer;
+    const store::KeyRecord* found = nullptr;
+    std::optional<kdf::EstablishmentKeys> keys;
+    for (const auto* record : mt_.store().all()) {
+        auto candidate = kdf::establishment_keys(record->ks_local_mt, record->th_est);
+        const auto tag = kdf::resume_tag(candidate.key_id, asked.th_conn);
+        for (std::size_t i = 0; i < asked.resume.tags.size(); ++i) {
+            if (equal_constant_time(tag, asked.resume.tags[i])) {
+                answer.index = static_cast<std::uint8_t>(i);
+                found = record;
+                keys = std::move(candidate);
+                break;
+            }
+        }
+        if (found != nullptr) {
+            break;
+        }
+    }
+    if (found == nullptr) {
+        session_.answer_resume(answer); // Unknown: nothing to authenticate it with
+        return;
+    }
+    using Status = local::ResumeAnswer::Status;
+    const auto& card = mt_.card().state();
+    if (found->expired(mt_.clock())) {
+        answer.status = Status::Delete;
+    } else if (card.state != CardState::State::Ready || card.uicc != found->uicc) {
+        answer.status = Status::Wait;
+        answer.retry_after = kSuspendedRetry;
+    } else {
+        answer.status = Status::Known;
+    }
+    answer.mac = kdf::resume_answer_mac(keys->confirm_mt, found->th_est, asked.th_conn,
+                                        local::encode_resume_answer_body(answer));
+    session_.answer_resume(answer);
+    device_id_ = found->device_id;
+    if (answer.status == Status::Known) {
+        mt_.count("keys_resumed");
+        log(LogLevel::Notice, "stored key recognised", {{"device", device_id_}});
+    } else if (answer.status == Status::Delete) {
+        static_cast<void>(mt_.forget(device_id_));
+    }
+}
+
+/// L1: draft 5.5.2 steps 3 and 4, 5.5.3 steps 3 and 4.
+void Procedure::on(const local::KeyInfoAsked& asked) {
+    const auto device_id = kdf::canonical_device_id(asked.request.device_id);
+    if (!device_id) {
+        refuse(device_id.error());
+        return;
+    }
+    device_id_ = *device_id;
+    // DRAFT-GAP(approval): nothing is told to a device, and nothing done for it, before it is allowed.
+    if (!mt_.meet(device_id_, transport_, peer_)) {
+        mt_.count("devices_refused");
+        refuse(Error{Errc::DeviceNotApproved, 0, device_id_ + " at " + transport_});
+        return;
+    }
+    if (mt_.nafs().entries().empty()) {
+        refuse(Error{Errc::NafNotAllowed, 0, "no [[naf]] is configured"});
+        return;
+    }
+    local::KeyInfo answer;
+    answer.b_tid = keys::b_tid_for_key_info(mt_.context(), mt_.clock().utc_now(),
+                                            mt_.tombstoned(device_id_));
+    for (const auto& naf : mt_.nafs().entries()) {
+        answer.nafs.push_back(local::NafEntry{naf.naf_id, naf.key_center_uri});
+    }
+    emit_step(Step::BtidChecked, {{"device", device_id_}});
+    emit_step(answer.b_tid ? Step::KeyInfoWithBtid : Step::KeyInfoWithoutBtid,
+              {{"device", device_id_}});
+    session_.answer_key_info(answer);
+}
+
+/// L3: draft 5.5.2 step 6, 5.5.3 step 6.
+void Procedure::on(const local::EstablishmentAsked& asked) {
+    const auto& request = asked.request;
+    const auto decision =
+        keys::decide(keys::Request{request.naf_id, request.b_tid}, mt_.context(), mt_.nafs(),
+                     mt_.clock().utc_now(), mt_.tombstoned(device_id_));
+    if (std::holds_alternative<keys::NafUnknown>(decision)) {
+        refuse(Error{Errc::NafNotAllowed, 0, request.naf_id.text()});
+    } else if (const auto* changed = std::get_if<keys::BtidChanged>(&decision)) {
+        local::ErrorMessage message;
+        message.code = local::ErrorCode::BtidChanged;
+        message.b_tid = changed->b_tid;
+        message.text = std::string(info(Errc::BtidChanged).sentence);
+        session_.refuse(message);
+    } else if (std::holds_alternative<keys::DeriveFromContext>(decision)) {
+        full_ = false;
+        derive(request.naf_id, *request.b_tid);
+    } else {
+        full_ = true;
+        bootstrap(request);
+    }
+}
+
+void Procedure::bootstrap(const local::EstablishmentRequest& request) {
+    // A context may be there although the device does not want it: unknown to the network, or tombstoned.
+    const bool force = request.reason == local::Reason::BtidUnknownToNetwork ||
+                       mt_.tombstoned(device_id_);
+    mt_.card().bootstrap(force, [this, alive = std::weak_ptr(alive_), naf_id = request.naf_id](
+                                    const Result<void>& done) {
+        if (alive.expired()) {
+            return;
+        }
+        const auto context = mt_.context();
+        if (!done) {
+            refuse(done.error());
+            pump_();
+        } else if (!context) {
+            refuse(Error{Errc::NoCard, 0, "the UICC left after the bootstrapping"});
+            pump_();
+        } else {
+            derive(naf_id, context->b_tid);
+        }
+    });
+}
+
+void Procedure::derive(const kdf::NafId& naf_id, const std::string& b_tid) {
+    mt_.card().naf_key(naf_id, b_tid,
+                       [this, alive = std::weak_ptr(alive_), naf_id](const Result<NafKey>& key) {
+                           if (!alive.expired()) {
+                               finish(naf_id, key);
+                               pump_();
+                           }
+                       });
+}
+
+void Procedure::finish(const kdf::NafId& naf_id, const Result<NafKey>& key) {
+    if (!key) {
+        refuse(key.error());
+        return;
+    }
+    if (full_) {
+        emit_step(Step::UiccKeysReceived,
+                  {{"device", device_id_}, {"mode", gba::to_text(key->mode)}});
+    }
+    answer(naf_id, *key);
+}
+
+/// Draft 5.5.2 steps 9 and 10, 5.5.3 steps 7 and 8.
+void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
+    const auto& profile = kdf::draft_1();
+    auto ks_local_mt = kdf::ks_local_mt(profile, key.ks_naf, key.b_tid, naf_id, device_id_);
+    keys::Pending pending;
+    if (!ks_local_mt) {
+        refuse(ks_local_mt.error());
+        return;
+    }
+    if (const auto filled = mt_.random().fill(pending.est_id); !filled) {
+        refuse(filled.error());
+        return;
+    }
+    emit_step(Step::MtKeyDerived,
+              {{"device", device_id_},
+               {"fingerprint", to_hex(kdf::fingerprint(ks_local_mt->reveal()))}});
+    const auto now = mt_.clock().utc_now();
+    const auto boot = mt_.clock().boot_now();
+    pending.device_id = device_id_;
+    pending.transport = transport_;
+    pending.peer = peer_;
+    pending.naf_id = naf_id;
+    pending.b_tid = key.b_tid;
+    pending.mode = gba::to_text(key.mode);
+    pending.profile = profile.name;
+    pending.uicc = key.uicc;
+    pending.ks_local_mt = *std::move(ks_local_mt);
+    pending.full = full_;
+    pending.created = now;
+    pending.ks_expires = key.ks_expires;
+    pending.ks_deadline = key.ks_deadline;
+    pending.ends = std::min(boot + keys::PendingTable::kLongest, key.ks_deadline);
+
+    local::EstablishmentAnswer answer;
+    answer.est_id = pending.est_id;
+    answer.b_tid = key.b_tid;
+    answer.naf_id = naf_id;
+    answer.profile = profile.name;
+    answer.mode = pending.mode;
+    answer.ks_expires = key.ks_expires;
+    answer.seconds_left = seconds_until(key.ks_expires, now);
+    pending.th_est = session_.answer_establishment(answer);
+    mt_.pending().put(std::move(pending));
+    mt_.count(full_ ? "establishments_full" : "establishments_optimised");
+    mt_.changed(device_id_);
+    emit_step(Step::EstablishmentAnswered, {{"device", device_id_}});
+}
+
+/// Draft 5.5.2 step 18, 5.5.3 step 16, with the proof that the draft lacks (DRAFT-GAP(confirmation)).
+void Procedure::on(const local::ConfirmAsked& asked) {
+    if (auto* pending = mt_.pending().find(asked.confirm.est_id, mt_.clock().boot_now())) {
+        confirm_pending(asked, *pending);
+        return;
+    }
+    // The ACK may have been lost: the same establishment again gets the same answer.
+    for (const auto* record : mt_.store().all()) {
+        if (record->est_id != asked.confirm.est_id || record->expired(mt_.clock())) {
+            continue;
+        }
+        const auto keys = kdf::establishment_keys(record->ks_local_mt, record->th_est);
+        const auto mac =
+            kdf::confirm_mac(keys.confirm_device, record->th_est, asked.th_conn, asked.body);
+        if (equal_constant_time(mac, asked.mac)) {
+            acknowledge(asked, keys, record->th_est, record->expires);
+            return;
+        }
+    }
+    refuse(Error{Errc::ConfirmationFailed, 0, "CONFIRM for an unknown establishment"});
+}
+
+void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending& pending) {
+    device_id_ = pending.device_id;
+    const auto keys = kdf::establishment_keys(pending.ks_local_mt, pending.th_est);
+    const auto mac =
+        kdf::confirm_mac(keys.confirm_device, pending.th_est, asked.th_conn, asked.body);
+    const auto& confirm = asked.confirm;
+    if (!equal_constant_time(mac, asked.mac) || confirm.b_tid != pending.b_tid ||
+        confirm.naf_id != pending.naf_id || confirm.profile != pending.profile) {
+        if (++pending.wrong_confirmations >= keys::PendingTable::kWrongConfirmations) {
+            mt_.pending().erase(pending.est_id);
+        }
+        refuse(Error{Errc::ConfirmationFailed, 0, device_id_});
+        mt_.changed(device_id_);
+        return;
+    }
+    const auto now = mt_.clock().utc_now();
+    const auto expires =
+        keys::agreed_expiry(pending.ks_expires, confirm.expires, pending.created);
+    if (expires <= now) {
+        mt_.pending().erase(pending.est_id);
+        refuse(Error{Errc::KeyExpired, 0, device_id_});
+        mt_.changed(device_id_);
+        return;
+    }
+    store::KeyRecord record;
+    record.device_id = pending.device_id;
+    record.transport = pending.transport;
+    record.peer = pending.peer;
+    record.naf_fqdn = pending.naf_id.fqdn;
+    record.naf_ua.assign(pending.naf_id.ua.begin(), pending.naf_id.ua.end());
+    record.b_tid = pending.b_tid;
+    record.mode = pending.mode;
+    record.profile = pending.profile;
+    record.uicc = pending.uicc;
+    record.ks_local_mt = pending.ks_local_mt.clone();
+    record.th_est = pending.th_est;
+    record.est_id = pending.est_id;
+    record.created = now;
+    record.expires = expires;
+    record.deadline = std::min(mt_.clock().boot_now() + (expires - now), pending.ks_deadline);
+    record.last_used = now;
+    const Established established{.device_id = pending.device_id,
+                                  .procedure = pending.full ? "full" : "optimised",
+                                  .mode = pending.mode,
+                                  .naf = pending.naf_id.fqdn,
+                                  .expires = expires};
+    const auto th_est = pending.th_est;
+    // Stored first, answered then: what the peer was told is never lost.
+    if (const auto stored = mt_.store().put(std::move(record)); !stored) {
+        refuse(stored.error());
+        return;
+    }
+    mt_.pending().erase(asked.confirm.est_id);
+    mt_.count("keys_confirmed");
+    acknowledge(asked, keys, th_est, expires);
+    log(LogLevel::Notice, "key established",
+        {{"device", device_id_}, {"procedure", established.procedure}, {"mode", established.mode},
+         {"naf", established.naf}, {"expires", format_utc(expires)}});
+    mt_.changed(device_id_);
+    if (mt_.events().established) {
+        mt_.events().established(established);
+    }
+}
+
+void Procedure::acknowledge(const local::ConfirmAsked& asked, const kdf::EstablishmentKeys& keys,
+                            const kdf::TranscriptHash& th_est, UtcTime expires) {
+    local::ConfirmAck ack;
+    ack.status = local::ConfirmAck::Status::Stored;
+    ack.expires = expires;
+    const auto mac = kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn, asked.mac,
+                                          local::encode_confirm_ack_body(ack));
+    session_.answer_confirm(ack, mac);
+}
+
+void Procedure::on(const local::PeerGone& gone) {
+    const bool quiet = gone.reason.code == Errc::LinkLost;
+    log(quiet ? LogLevel::Info : LogLevel::Warning, "device gone",
+        {{"transport", transport_}, {"device", device_id_}, {"reason", describe(gone.reason)}});
+}
+
+} // namespace mtkey::daemon

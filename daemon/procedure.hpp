@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "daemon/mt.hpp"
+#include "local/mt_session.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace mtkey::daemon {
+
+/// The MT's part of draft clauses 5.5.1 to 5.5.3 on one connection: answers the events of a local::MtSession out of the
+/// Mt. Borrows both; work that the card worker does for it comes back only while it lives.
+class Procedure {
+public:
+    /// `pump`: called when an answer was given outside of handle().
+    Procedure(Mt& mt, local::MtSession& session, std::string transport, std::string peer,
+              std::function<void()> pump);
+
+    void handle(local::MtEvent event);
+
+private:
+    void on(const local::ResumeAsked& asked);
+    void on(const local::KeyInfoAsked& asked);
+    void on(const local::EstablishmentAsked& asked);
+    void on(const local::ConfirmAsked& asked);
+    void on(const local::PeerGone& gone);
+
+    void bootstrap(const local::EstablishmentRequest& request);
+    void derive(const kdf::NafId& naf_id, const std::string& b_tid);
+    void finish(const kdf::NafId& naf_id, const Result<NafKey>& key);
+    void answer(const kdf::NafId& naf_id, const NafKey& key);
+    void refuse(const Error& error);
+    /// ACK for a CONFIRM whose key is `keys`; the record is stored by now.
+    void acknowledge(const local::ConfirmAsked& asked, const kdf::EstablishmentKeys& keys,
+                     const kdf::TranscriptHash& th_est, UtcTime expires);
+    void confirm_pending(const local::ConfirmAsked& asked, keys::Pending& pending);
+
+    Mt& mt_;
+    local::MtSession& session_;
+    std::string transport_;
+    std::string peer_;
+    std::function<void()> pump_;
+    std::string device_id_; ///< of L1 on this connection
+    bool full_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true); ///< callbacks hold it weakly
+};
+
+} // namespace mtkey::daemon

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "daemon/config.hpp"
+#include "daemon/device_link.hpp"
+#include "daemon/mt.hpp"
+#include "daemon/reactor.hpp"
+#include "transports/loader.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mtkey::daemon {
+
+/// One transport instance as D-Bus shows it.
+struct TransportView {
+    std::string name;
+    std::string plugin;
+    std::string state; ///< "stopped", "starting", "listening", "failed"
+    std::string last_error;
+    std::uint32_t connections = 0;
+};
+
+/// Owns the transport instances of the configuration and the links of the devices that came over them.
+class TransportHost {
+public:
+    static constexpr std::size_t kMostLinks = 256;
+
+    TransportHost(Reactor& reactor, Mt& mt);
+    ~TransportHost();
+    TransportHost(const TransportHost&) = delete;
+    TransportHost& operator=(const TransportHost&) = delete;
+
+    void set_changed(std::function<void(const std::string& name)> changed) { changed_ = std::move(changed); }
+    /// Starts what the configuration names; one that fails stays in state "failed" and does not stop the others.
+    void start_all();
+    Result<void> start(const std::string& name);
+    Result<void> stop(const std::string& name);
+    /// BYE to every device and no new ones: for the end of the program.
+    void stop_all();
+    [[nodiscard]] std::vector<TransportView> views() const;
+
+private:
+    struct Slot {
+        TransportConfig config;
+        std::unique_ptr<transports::Instance> instance;
+        std::unique_ptr<Reactor::Watch> watch;
+        std::string last_error;
+        transports::State state = transports::State::Stopped;
+    };
+    void accept(const std::string& name, transports::Connection connection);
+    void ended(DeviceLink* link);
+    void changed(const std::string& name);
+
+    Reactor& reactor_;
+    Mt& mt_;
+    std::function<void(const std::string&)> changed_;
+    std::map<std::string, Slot> slots_;
+    std::vector<std::unique_ptr<DeviceLink>> links_;
+};
+
+} // namespace mtkey::daemon

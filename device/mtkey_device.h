@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The external device of TS 33.259 for firmware: shares a key with an MT over a link that the
+ * firmware opens, keeps it in a file, and derives keys for applications from it. Blocking; one call
+ * at a time per key file. No function throws, none writes to stdout. */
+#ifndef MTKEY_DEVICE_H
+#define MTKEY_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Strings are NUL-terminated UTF-8, borrowed for the call. Fill `size` with sizeof of the struct;
+ * zero is the default of whatever follows it. */
+struct mtkey_device_config {
+    size_t size;
+    const char* device_id; /* lower-case printable ASCII, equal to a SAN URI of the certificate */
+    const char* key_file;  /* absolute path; written with mode 0600 */
+    const char* ca_file;   /* PEM: trust anchors for Key Centers */
+    const char* certificate_file; /* PEM chain of this device */
+    const char* private_key_file; /* PEM, mode 0600 */
+    /* FQDN suffixes of acceptable Key Centers, "3gppnetwork.org"; NULL at the end. The MT's list
+     * comes over an unauthenticated link: at least one is needed. */
+    const char* const* allowed_suffixes;
+    const char* preferred_naf; /* FQDN; NULL = the first acceptable one of the MT's list */
+    const char* kdf_profile;   /* NULL = "draft-1" */
+    uint32_t total_seconds;    /* 0 = 180 */
+    uint8_t renew;             /* 1: establish a new key although the stored one may be good */
+};
+
+struct mtkey_device_callbacks {
+    size_t size;
+    void* context; /* first argument of each callback */
+    /* Opens the link to the MT. Gives a connected stream, which the library closes, or -1. Called
+     * again when the link was lost. `reliable`: write 1 if nothing on it is lost or changed, 0 for
+     * a tty. */
+    int (*open_link)(void* context, int* reliable);
+    /* "host:port" of this Key Center, NULL = found by name. May be NULL. */
+    const char* (*key_center_address)(void* context, const char* fqdn);
+    /* Each step of the procedure by name, perhaps from another thread. May be NULL. */
+    void (*progress)(void* context, const char* step, const char* detail);
+    /* Readable when the call shall end (error "Cancelled"); 0 or -1 = none. */
+    int cancel_fd;
+};
+
+struct mtkey_device_result {
+    size_t size;
+    char procedure[12];   /* "resume", "optimised", "full" */
+    char mt_id[256];      /* the key is filed under this name */
+    char fingerprint[17]; /* equal on both sides */
+    char lifetime[24];    /* UTC, "2030-01-01T12:00:00Z" */
+    /* After a failure */
+    char error[32];       /* name of the error, "DeviceNotApproved" */
+    char message[400];    /* for people */
+    uint32_t retry_after; /* seconds that the MT asked for, 0 = none */
+};
+
+/* Call once at the start of the program: locks the memory that holds keys. 0 = done. */
+int mtkey_device_init(void);
+
+/* Tries the stored key (draft 5.5.1), else establishes one (5.5.2, 5.5.3). 0 = both sides hold the
+ * same key; else the exit status of `mtkey-device`, and `result` says why. */
+int mtkey_device_establish(const struct mtkey_device_config* config,
+                           const struct mtkey_device_callbacks* callbacks,
+                           struct mtkey_device_result* result);
+
+/* The application key of this label and consumer, from the active key shared with `mt_id`. The MT
+ * derives the same. 0 = `key` is filled; wipe it after use. */
+int mtkey_device_application_key(const struct mtkey_device_config* config, const char* mt_id,
+                                 const char* label, const char* consumer, uint8_t key[32]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

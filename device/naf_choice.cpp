@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/naf_choice.hpp"
+
+#include "base/log.hpp"
+
+#include <algorithm>
+
+namespace mtkey::device {
+
+bool fqdn_permitted(std::string_view fqdn, const std::vector<std::string>& suffixes) {
+    return std::ranges::any_of(suffixes, [fqdn](const std::string& suffix) {
+        return !suffix.empty() && (fqdn == suffix || fqdn.ends_with("." + suffix));
+    });
+}
+
+Result<const local::NafEntry*> choose_naf(const std::vector<local::NafEntry>& offered,
+                                          const std::string& preferred,
+                                          const std::vector<std::string>& suffixes) {
+    const local::NafEntry* first = nullptr;
+    for (const auto& entry : offered) {
+        if (!fqdn_permitted(entry.naf_id.fqdn, suffixes)) {
+            continue;
+        }
+        if (entry.naf_id.fqdn == preferred) {
+            return &entry;
+        }
+        first = first == nullptr ? &entry : first;
+    }
+    if (first != nullptr) {
+        return first;
+    }
+    const std::string example = offered.empty() ? "" : offered.front().naf_id.fqdn;
+    return fail(Errc::NafNotAllowed,
+                "the MT offers no key center under an allowed suffix (first is '" +
+                    printable(example, 60) + "'); check key_center.allowed_suffixes");
+}
+
+} // namespace mtkey::device

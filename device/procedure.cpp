@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/procedure.hpp"
+
+#include "base/log.hpp"
+#include "device/naf_choice.hpp"
+#include "device/procedure_parts.hpp"
+
+#include <algorithm>
+
+namespace mtkey::device {
+namespace {
+
+constexpr int kMostConnections = 3;
+constexpr std::size_t kMostTags = 8; // docs/local-interface.md, RESUME
+
+kdf::EstablishmentKeys keys_of(const StoredKey& key) {
+    return kdf::establishment_keys(key.ks_local_mt, key.th_est);
+}
+
+} // namespace
+
+DeviceProcedure::DeviceProcedure(ProcedureSettings settings, Surroundings surroundings)
+    : settings_(std::move(settings)), out_(std::move(surroundings)) {}
+
+void DeviceProcedure::step(Step step, std::string_view name, std::string_view value) {
+    if (name.empty()) {
+        emit_step(step);
+    } else {
+        emit_step(step, {{name, value}});
+    }
+    if (out_.on_step) {
+        out_.on_step(step, value);
+    }
+}
+
+Error DeviceProcedure::refusal(const local::ErrorMessage& message) {
+    report_.retry_after = message.retry_after;
+    std::string context = "the MT says: " + (message.text.empty() ? "no" : printable(message.text));
+    if (message.retry_after > 0) {
+        context += " (again after " + std::to_string(message.retry_after) + " s)";
+    }
+    return {local::errc_from(message.code), 0, std::move(context)};
+}
+
+Result<Outcome> DeviceProcedure::run() {
+    report_ = {};
+    pending_kind_ = Outcome::Kind::Resumed;
+    new_b_tid_taken_ = false;
+    b_tid_given_up_ = false;
+    MTKEY_CHECK(out_.keys.remove_expired(out_.limits.clock.utc_now()));
+    for (int connection = 1;; ++connection) {
+        auto outcome = run_once();
+        if (outcome || outcome.error().code != Errc::LinkLost || connection == kMostConnections) {
+            return outcome;
+        }
+        log_warning("link lost, connecting again", outcome.error());
+    }
+}
+
+Result<Outcome> DeviceProcedure::run_once() {
+    std::optional<Phase> phase(std::in_place, *this, "connect");
+    auto connection = MTKEY_TRY(out_.open_link(out_.limits));
+    Connected mt(std::move(connection), settings_.timers, out_);
+    const auto hello = MTKEY_TRY(mt.expect<local::Connected>());
+    mt.th_conn = hello.th_conn;
+
+    phase.emplace(*this, "resume");
+    if (auto settled = MTKEY_TRY(settle_pending(mt))) {
+        return *settled;
+    }
+    if (!settings_.renew) {
+        if (auto resumed = MTKEY_TRY(try_stored_keys(mt))) {
+            return *resumed;
+        }
+    }
+    phase.reset();
+    return establish(mt);
+}
+
+// The connection may have been lost between the storing of a key and the MT's acknowledgement, in
+// this run or in an earlier one: local_protocol allows CONFIRM on another connection, and the same
+// CONFIRM gets the same answer.
+Result<std::optional<Outcome>> DeviceProcedure::settle_pending(Connected& mt) {
+    const StoredKey* pending = nullptr;
+    for (const auto& key : out_.keys.keys()) {
+        if (key.state == StoredKey::State::Pending) {
+            pending = &key;
+            break;
+        }
+    }
+    if (pending == nullptr) {
+        return std::nullopt;
+    }
+    const std::string mt_id = pending->mt_id;
+    const bool of_this_run = pending_kind_ != Outcome::Kind::Resumed;
+    if (auto confirmed = confirm(mt, mt_id); !confirmed) {
+        if (confirmed.error().code == Errc::ConfirmationFailed && !of_this_run) {
+            return std::nullopt; // removed by now; another MT, perhaps
+        }
+        return std::unexpected(std::move(confirmed).error());
+    }
+    return Outcome{pending_kind_, mt_id};
+}
+
+// Draft 5.5.1.
+Result<std::optional<Outcome>> DeviceProcedure::try_stored_keys(Connected& mt) {
+    std::vector<const StoredKey*> tried;
+    std::vector<kdf::EstablishmentKeys> derived;
+    local::Resume resume;
+    for (const auto& key : out_.keys.keys()) {
+        if (key.state == StoredKey::State::Active && tried.size() < kMostTags) {
+            tried.push_back(&key);
+            derived.push_back(keys_of(key));
+            resume.tags.push_back(kdf::resume_tag(derived.back().key_id, mt.th_conn));
+        }
+    }
+    if (tried.empty()) {
+        return std::nullopt;
+    }
+    step(Step::StoredKeyTried);
+    mt.link.session().resume(resume);
+    auto event = MTKEY_TRY(mt.link.next_event());
+    if (const auto* refused = std::get_if<local::PeerRefused>(&event)) {
+        return std::unexpected(refusal(refused->error));
+    }
+    const auto* answered = std::get_if<local::ResumeAnswered>(&event);
+    if (answered == nullptr) {
+        return fail(Errc::ProtocolViolation, "the MT's answer to RESUME is something else");
+    }
+    using Status = local::ResumeAnswer::Status;
+    const auto& answer = answered->answer;
+    if (answer.status == Status::Unknown) {
+        // Not authenticated: anybody on the link can say so. The key stays until a new one is
+        // confirmed.
+        step(Step::StoredKeyRefused);
+        return std::nullopt;
+    }
+    if (answer.index >= tried.size() || !answer.mac) {
+        return fail(Errc::ProtocolViolation, "the MT's answer to RESUME names no key");
+    }
+    const StoredKey& key = *tried[answer.index];
+    const auto expected = kdf::resume_answer_mac(derived[answer.index].confirm_mt, key.th_est,
+                                                 mt.th_conn, answered->body);
+    if (!equal_constant_time(expected, *answer.mac)) {
+        return fail(Errc::ConfirmationFailed, "the MT's answer to RESUME has a wrong MAC");
+    }
+    if (answer.status == Status::Delete) {
+        step(Step::StoredKeyRefused);
+        const std::string mt_id = key.mt_id;
+        MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Active));
+        return std::nullopt;
+    }
+    if (answer.status == Status::Wait) {
+        report_.retry_after = answer.retry_after;
+        return fail(Errc::RetryAfter,
+                    "the MT cannot use the key now (its UICC is away?); again after " +
+                        std::to_string(answer.retry_after) + " s");
+    }
+    step(Step::StoredKeyAccepted, "fingerprint", key.fingerprint());
+    return Outcome{Outcome::Kind::Resumed, key.mt_id};
+}
+
+// Draft 5.5.2 and 5.5.3: one road with two forks.
+Result<Outcome> DeviceProcedure::establish(Connected& mt) {
+    step(Step::NoValidKey);
+    std::optional<Phase> phase(std::in_place, *this, "key_info");
+    Selection selection = MTKEY_TRY(select(mt));
+    while (true) {
+        phase.emplace(*this, "establishment");
+        auto received = MTKEY_TRY(request_establishment(mt, selection));
+        MTKEY_CHECK(check(received.answer, selection));
+        phase.emplace(*this, "key_center");
+        auto answer = ask_key_center(mt, selection, received.answer);
+        if (!answer && answer.error().code == Errc::BtidUnknown && selection.b_tid &&
+            !b_tid_given_up_) {
+            // The MT's B-TID is older than the network remembers: the full procedure, once.
+            b_tid_given_up_ = true;
+            selection.b_tid.reset();
+            selection.reason = local::Reason::BtidUnknownToNetwork;
+            continue;
+        }
+        if (!answer) {
+            return std::unexpected(std::move(answer).error());
+        }
+        phase.emplace(*this, "confirmation");
+        pending_kind_ = selection.b_tid ? Outcome::Kind::Optimised : Outcome::Kind::Full;
+        const std::string mt_id = answer->mt_id;
+        MTKEY_CHECK(store_pending(received, std::move(*answer)));
+        MTKEY_CHECK(confirm(mt, mt_id));
+        return Outcome{pending_kind_, mt_id};
+    }
+}
+
+Result<DeviceProcedure::Selection> DeviceProcedure::select(Connected& mt) {
+    step(Step::KeyInfoRequested);
+    local::KeyInfoRequest request;
+    request.device_id = settings_.device_id;
+    mt.link.session().request_key_info(request);
+    auto event = MTKEY_TRY(mt.link.next_event());
+    if (const auto* refused = std::get_if<local::PeerRefused>(&event)) {
+        return std::unexpected(refusal(refused->error));
+    }
+    auto* received = std::get_if<local::KeyInfoReceived>(&event);
+    if (received == nullptr) {
+        return fail(Errc::ProtocolViolation, "the MT's answer to L1 is something else");
+    }
+    Selection selection;
+    selection.entry = *MTKEY_TRY(
+        choose_naf(received->info.nafs, settings_.preferred_naf, settings_.allowed_suffixes));
+    selection.target = MTKEY_TRY(key_center_target(selection.entry));
+    if (!b_tid_given_up_) {
+        selection.b_tid = received->info.b_tid;
+    }
+    selection.reason = b_tid_given_up_   ? local::Reason::BtidUnknownToNetwork
+                       : settings_.renew ? local::Reason::Renewal
+                                         : local::Reason::NoKey;
+    // The full procedure has "gets a list" as its step 5, the optimised one "selects": each its own
+    // words.
+    step(received->info.b_tid ? Step::NafSelected : Step::NafListReceived, "naf",
+         selection.entry.naf_id.text());
+    return selection;
+}
+
+Result<local::EstablishmentReceived> DeviceProcedure::request_establishment(Connected& mt,
+                                                                            Selection& selection) {
+    while (true) {
+        local::EstablishmentRequest request;
+        request.naf_id = selection.entry.naf_id;
+        request.device_id = settings_.device_id;
+        request.b_tid = selection.b_tid;
+        request.reason = selection.reason;
+        step(Step::EstablishmentRequested, "naf", selection.entry.naf_id.text());
+        mt.link.session().request_establishment(request);
+        auto event = MTKEY_TRY(mt.link.next_event());
+        if (auto* received = std::get_if<local::EstablishmentReceived>(&event)) {
+            return std::move(*received);
+        }
+        const auto* refused = std::get_if<local::PeerRefused>(&event);
+        if (refused == nullptr) {
+            return fail(Errc::ProtocolViolation, "the MT's answer to L3 is something else");
+        }
+        const auto& error = refused->error;
+        if (error.code == local::ErrorCode::BtidChanged && error.b_tid && selection.b_tid &&
+            !new_b_tid_taken_) {
+            new_b_tid_taken_ = true;
+            selection.b_tid = error.b_tid;
+        } else if (error.code == local::ErrorCode::BtidStale && selection.b_tid &&
+                   !b_tid_given_up_) {
+            b_tid_given_up_ = true;
+            selection.b_tid.reset();
+        } else {
+            return std::unexpected(refusal(error));
+        }
+    }
+}
+
+Result<void> DeviceProcedure::check(const local::EstablishmentAnswer& answer,
+                                    const Selection& selection) const {
+    if (answer.naf_id != selection.entry.naf_id) {
+        return fail(Errc::ProtocolViolation, "the MT answers for another NAF_ID");
+    }
+    if (selection.b_tid && answer.b_tid != *selection.b_tid) {
+        return fail(Errc::ProtocolViolation, "the MT answers with another B-TID");
+    }
+    if (answer.profile != settings_.kdf_profile) {
+        return fail(Errc::ProfileMismatch, "the MT uses KDF profile '" +
+                                               printable(answer.profile, 40) + "', this device '" +
+                                               settings_.kdf_profile + "'");
+    }
+    if (!printable_name(answer.b_tid) || !printable_name(answer.mode)) {
+        return fail(Errc::ProtocolViolation, "names in the MT's answer are not printable");
+    }
+    return {};
+}
+
+Result<void> DeviceProcedure::store_pending(const local::EstablishmentReceived& received,
+                                            keycenter::KeyAnswer answer) {
+    if (answer.profile != received.answer.profile) {
+        return fail(Errc::ProfileMismatch, "MT: " + received.answer.profile +
+                                               ", Key Center: " + printable(answer.profile, 40));
+    }
+    if (answer.expires <= out_.limits.clock.utc_now()) {
+        return fail(Errc::KeyExpired, "the Key Center's key ended at " +
+                                          format_utc(answer.expires) +
+                                          "; is this device's clock right?");
+    }
+    StoredKey key;
+    key.mt_id = std::move(answer.mt_id);
+    key.naf_id = received.answer.naf_id;
+    key.b_tid = received.answer.b_tid;
+    key.device_id = settings_.device_id;
+    key.profile = received.answer.profile;
+    key.mode = received.answer.mode;
+    key.ks_local_mt = std::move(answer.ks_local_mt);
+    key.th_est = received.th_est;
+    key.est_id = received.answer.est_id;
+    key.expires = answer.expires;
+    const std::string fingerprint = key.fingerprint();
+    MTKEY_CHECK(out_.keys.add_pending(std::move(key)));
+    step(Step::DeviceKeyStored, "fingerprint", fingerprint);
+    return {};
+}
+
+Result<void> DeviceProcedure::confirm(Connected& mt, const std::string& mt_id) {
+    const StoredKey& key = *out_.keys.find(mt_id, StoredKey::State::Pending);
+    local::Confirm confirm;
+    confirm.est_id = key.est_id;
+    confirm.b_tid = key.b_tid;
+    confirm.naf_id = key.naf_id;
+    confirm.profile = key.profile;
+    confirm.expires = key.expires;
+    const Bytes body = local::encode_confirm_body(confirm);
+    const auto keys = keys_of(key);
+    const auto mac = kdf::confirm_mac(keys.confirm_device, key.th_est, mt.th_conn, body);
+    mt.link.session().confirm(confirm, mac);
+    MTKEY_CHECK(mt.link.flush());
+    if (!mt.link.session().finished()) {
+        step(Step::Completed);
+    }
+
+    auto event = MTKEY_TRY(mt.link.next_event()); // link lost: the key stays pending
+    std::string problem;
+    if (const auto* ack = std::get_if<local::ConfirmAcknowledged>(&event)) {
+        const auto expected =
+            kdf::confirm_ack_mac(keys.confirm_mt, key.th_est, mt.th_conn, mac, ack->body);
+        if (equal_constant_time(expected, ack->mac) &&
+            ack->ack.status == local::ConfirmAck::Status::Stored) {
+            return out_.keys.confirm(mt_id, std::min(ack->ack.expires, confirm.expires));
+        }
+        problem = ack->ack.status == local::ConfirmAck::Status::Stored
+                      ? "the MT's acknowledgement has a wrong MAC"
+                      : "the MT refused the confirmation";
+    } else if (const auto* refused = std::get_if<local::PeerRefused>(&event)) {
+        const Error error = refusal(refused->error);
+        if (error.code == Errc::RetryAfter) {
+            return std::unexpected(error);
+        }
+        problem = error.context;
+    } else {
+        problem = "the MT's answer to CONFIRM is something else";
+    }
+    MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Pending));
+    return fail(Errc::ConfirmationFailed, problem);
+}
+
+} // namespace mtkey::device

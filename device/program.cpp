@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/program.hpp"
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "device/config.hpp"
+#include "device/output.hpp"
+#include "device/transport_link.hpp"
+
+#include <unistd.h>
+
+namespace mtkey::device {
+namespace {
+
+Result<std::string> establish(const Config& config, const Arguments& arguments, int cancel_fd,
+                              RunReport& report) {
+    auto keys = MTKEY_TRY(KeyFile::open(config.key_file, KeyFile::Access::Change));
+    const SystemClock clock;
+    SystemRandom random;
+    TransportLink link(config.transport, config.link_limit);
+    Surroundings out{
+        [&link](const Limits& limits) { return link.open(limits); },
+        http_key_centers(config.key_center),
+        keys,
+        random,
+        Limits{clock, clock.boot_now() + config.total_limit, cancel_fd},
+        {},
+    };
+    if (!arguments.json) {
+        out.on_step = [](Step step, std::string_view detail) {
+            static_cast<void>(write_all(STDERR_FILENO, as_octets(step_line(step, detail))));
+        };
+    }
+    ProcedureSettings settings = config.procedure;
+    settings.renew = arguments.renew;
+    DeviceProcedure procedure(std::move(settings), std::move(out));
+    auto outcome = procedure.run();
+    report = procedure.report();
+    if (!outcome) {
+        return std::unexpected(std::move(outcome).error());
+    }
+    const StoredKey* key = keys.find(outcome->mt_id, StoredKey::State::Active);
+    if (key == nullptr) {
+        return fail(Errc::Internal, "the key is gone");
+    }
+    return established_text(*outcome, *key, report, arguments.json);
+}
+
+Result<std::string> status(const Config& config, const Arguments& arguments) {
+    const auto keys = MTKEY_TRY(KeyFile::open(config.key_file, KeyFile::Access::Read));
+    return status_text(config.procedure.device_id, keys.keys(), SystemClock().utc_now(),
+                       arguments.json);
+}
+
+Result<std::string> forget(const Config& config, const Arguments& arguments) {
+    auto keys = MTKEY_TRY(KeyFile::open(config.key_file, KeyFile::Access::Change));
+    const std::size_t count = MTKEY_TRY(keys.forget(arguments.mt_id));
+    if (count == 0) {
+        return fail(Errc::NoKey,
+                    arguments.mt_id.empty() ? config.key_file : printable(arguments.mt_id));
+    }
+    return forgotten_text(count, arguments.json);
+}
+
+Result<std::string> run(const Arguments& arguments, int cancel_fd, RunReport& report) {
+    const Config config = MTKEY_TRY(load_config(arguments.config));
+    switch (arguments.command) {
+    case Arguments::Command::Establish:
+        return establish(config, arguments, cancel_fd, report);
+    case Arguments::Command::Status:
+        return status(config, arguments);
+    default:
+        return forget(config, arguments);
+    }
+}
+
+} // namespace
+
+int run_command(const Arguments& arguments, int cancel_fd) {
+    RunReport report;
+    const auto text = run(arguments, cancel_fd, report);
+    if (!text) {
+        if (arguments.json) {
+            static_cast<void>(
+                write_all(STDOUT_FILENO, as_octets(failure_json(text.error(), report))));
+        }
+        log_error("failed", text.error());
+        return info(text.error().code).exit_status;
+    }
+    return write_all(STDOUT_FILENO, as_octets(*text)) ? 0 : 1;
+}
+
+} // namespace mtkey::device

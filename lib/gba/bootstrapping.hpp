@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/http_message.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "kdf/naf_keys.hpp"
+#include "uicc/card_channel.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace mtkey::gba {
+
+enum class Mode { GbaU, GbaMe };
+std::string_view to_text(Mode mode); ///< "gba-u", "gba-me"
+
+enum class ModePolicy { PreferUicc, RequireUicc, MeOnly };
+
+/// What a run needs to know about the subscriber, its card and the policy.
+struct RunSettings {
+    std::string impi;           ///< Digest username and KDF input
+    bool card_has_gba = false;  ///< USIM service 68
+    std::size_t gbabp_size = 0; ///< 0 = no EF_GBABP to write
+    ModePolicy policy = ModePolicy::PreferUicc;
+    bool allow_downgrade =
+        false; ///< 98 62 on DD may be retried with P2 81 behind an authenticated BSF
+    bool require_rspauth = true;
+    std::chrono::seconds lifetime_cap = std::chrono::hours(24 * 7); ///< longer ones are clamped
+};
+
+/// Where the run stands; for steps, statistics and progress.
+struct RunEvents {
+    /// The card has accepted the challenge and answered it. With GbaU its former Ks and the RAND in
+    /// EF_GBABP are gone from now on, whatever becomes of the run.
+    std::function<void(Mode)> authenticated_by_card;
+    /// The card lists the GBA service and has no GBA context: remember it for this ICCID.
+    std::function<void()> card_without_gba;
+};
+
+struct RunCounts {
+    unsigned http_exchanges = 0;
+    unsigned bootstrapping_authenticates = 0;
+};
+
+/// The result of one GBA run, for one UICC application. Owns Ks when the mode is GBA_ME, and the
+/// Ks_(ext)_NAF cache. GBA_U: Ks is in the card; each NAF key costs one AUTHENTICATE(DE), once.
+class Context {
+public:
+    [[nodiscard]] Mode mode() const { return mode_; }
+    [[nodiscard]] const std::string& b_tid() const { return b_tid_; }
+    [[nodiscard]] const std::string& impi() const { return impi_; }
+    [[nodiscard]] const kdf::Rand& rand() const { return rand_; }
+    /// In the BSF's time: what other parties can compare with what they were told.
+    [[nodiscard]] UtcTime expires() const { return expires_; }
+    /// By the clock here.
+    [[nodiscard]] UtcTime created() const { return created_; }
+    /// End by CLOCK_BOOTTIME.
+    [[nodiscard]] BootTime deadline() const { return deadline_; }
+    /// Both clocks must say so (threats C1).
+    [[nodiscard]] bool valid(const Clock& clock) const;
+    /// Until the nearer end of both clocks, at least 0.
+    [[nodiscard]] std::chrono::milliseconds left(const Clock& clock) const;
+    [[nodiscard]] const RunCounts& counts() const { return counts_; }
+
+    [[nodiscard]] bool has_cached(const kdf::NafId& naf_id) const;
+    /// Ks_(ext)_NAF, from the cache or derived (TS 33.220 clauses 4.5.3, 5.3.3). `card` may be
+    /// null: then only the cache and GBA_ME can serve (NotReady otherwise). Borrowed until the next
+    /// call.
+    [[nodiscard]] Result<const Secret<32>*> ks_naf(uicc::CardChannel* card,
+                                                   const kdf::NafId& naf_id);
+
+private:
+    friend class Run;
+    Context() = default;
+    Mode mode_ = Mode::GbaMe;
+    std::string b_tid_;
+    std::string impi_;
+    kdf::Rand rand_{};
+    UtcTime created_{};
+    UtcTime expires_{};
+    UtcTime local_end_{}; ///< the same moment by the clock here, which may differ from the BSF's
+    BootTime deadline_{};
+    std::optional<Secret<32>> ks_;
+    std::map<Bytes, Secret<32>> naf_keys_; ///< by NAF_ID octets
+    RunCounts counts_;
+};
+
+/// A complete bootstrapping: Ub, AUTHENTICATE, Ub, rspauth, bsf+xml, EF_GBABP (TS 33.220
+/// clauses 4.5.2, 5.3.2; TS 24.109 clause 4 and annex A). Blocks in `card` and `bsf`. The USIM must
+/// be selected and its PIN verified. Nothing is returned, and nothing written to the card, before
+/// rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable, BsfRejected
+/// (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document), SyncFailure
+/// (twice out of sync), MacFailure.
+[[nodiscard]] Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf,
+                                        const Clock& clock, RandomSource& random,
+                                        const RunSettings& settings, const RunEvents& events = {});
+
+} // namespace mtkey::gba

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gba/bootstrapping.hpp"
+#include "uicc/authenticate.hpp"
+
+#include <algorithm>
+
+namespace mtkey::gba {
+
+std::string_view to_text(Mode mode) {
+    return mode == Mode::GbaU ? "gba-u" : "gba-me";
+}
+
+bool Context::valid(const Clock& clock) const {
+    return left(clock) > std::chrono::milliseconds(0);
+}
+
+std::chrono::milliseconds Context::left(const Clock& clock) const {
+    const std::chrono::milliseconds by_utc = local_end_ - clock.utc_now();
+    const std::chrono::milliseconds by_boot = deadline_ - clock.boot_now();
+    return std::max(std::min(by_utc, by_boot), std::chrono::milliseconds(0));
+}
+
+bool Context::has_cached(const kdf::NafId& naf_id) const {
+    return naf_keys_.contains(naf_id.octets());
+}
+
+Result<const Secret<32>*> Context::ks_naf(uicc::CardChannel* card, const kdf::NafId& naf_id) {
+    auto octets = naf_id.octets();
+    if (const auto found = naf_keys_.find(octets); found != naf_keys_.end()) {
+        return &found->second;
+    }
+    if (mode_ == Mode::GbaU && card == nullptr) {
+        return fail(Errc::NotReady, "Ks_ext_NAF of " + naf_id.text() + " needs the UICC");
+    }
+    auto key = mode_ == Mode::GbaU ? MTKEY_TRY(uicc::gba_derive_naf(*card, octets, impi_))
+                                   : MTKEY_TRY(kdf::ks_ext_naf(*ks_, rand_, impi_, naf_id));
+    return &naf_keys_.emplace(std::move(octets), std::move(key)).first->second;
+}
+
+} // namespace mtkey::gba

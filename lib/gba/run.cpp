@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gba/run.hpp"
+
+#include "base/log.hpp"
+#include "uicc/application.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace mtkey::gba {
+namespace {
+
+// Two challenges (one resynchronisation) and one fallback; without TLS anybody can send challenges,
+// and each command is an answer that he learns (design.md decision 3).
+constexpr unsigned kMostAuthenticates = 3;
+constexpr unsigned kMostAuthenticatesWithoutTls = 2;
+constexpr std::size_t kShortRes = 8;
+
+/// True when the card itself has answered, with a status word: it is still there and in the state
+/// it was in.
+bool card_refused(const Error& error) {
+    return error.detail > 0 && error.detail <= 0xFFFF && error.code != Errc::NoCard &&
+           error.code != Errc::NoReader && error.code != Errc::ReaderBusy &&
+           error.code != Errc::TimedOut;
+}
+
+} // namespace
+
+Result<void> Run::choose_mode() {
+    switch (settings_.policy) {
+    case ModePolicy::RequireUicc:
+        if (!settings_.card_has_gba) {
+            return fail(Errc::NotSupportedByCard,
+                        "gba.mode = require-uicc, and the UICC has no GBA");
+        }
+        mode_ = Mode::GbaU;
+        break;
+    case ModePolicy::PreferUicc:
+        mode_ = settings_.card_has_gba ? Mode::GbaU : Mode::GbaMe;
+        break;
+    case ModePolicy::MeOnly:
+        // A replayed challenge of an ordinary AKA would make this card give away CK and IK.
+        if (settings_.card_has_gba && !bsf_.authenticated()) {
+            return fail(Errc::ConfigInvalid,
+                        "gba.mode = me-only on a UICC with GBA needs a BSF behind TLS");
+        }
+        mode_ = Mode::GbaMe;
+        break;
+    }
+    if (mode_ == Mode::GbaMe) {
+        log(LogLevel::Notice, "GBA_ME: CK and IK leave the UICC",
+            {{"card_has_gba", settings_.card_has_gba ? "yes" : "no"}});
+    }
+    return {};
+}
+
+Result<Run::CardOutcome> Run::authenticate_once(const uicc::Challenge& challenge) {
+    const auto most = bsf_.authenticated() ? kMostAuthenticates : kMostAuthenticatesWithoutTls;
+    if (authenticates_ >= most) {
+        return fail(Errc::SyncFailure, "no further AUTHENTICATE in this run");
+    }
+    ++authenticates_;
+    if (mode_ == Mode::GbaU) {
+        auto outcome = MTKEY_TRY(uicc::gba_bootstrap(card_, challenge));
+        if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
+            return *sync;
+        }
+        return CardAnswer{mode_, std::move(std::get<uicc::Bootstrapped>(outcome).res),
+                          std::nullopt};
+    }
+    auto outcome = MTKEY_TRY(uicc::authenticate_3g(card_, challenge));
+    if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
+        return *sync;
+    }
+    // CK and IK end here, with `outcome`.
+    auto& keys = std::get<uicc::AkaKeys>(outcome);
+    return CardAnswer{mode_, std::move(keys.res), kdf::ks(keys.ck.reveal(), keys.ik.reveal())};
+}
+
+/// Whether the other command may be tried with the same RAND and AUTN. In each of these cases the
+/// card has refused before it accepted SQN, so nothing is consumed.
+// DRAFT-GAP(mode-fallback): BSF and ME each decide about GBA_U by themselves; what to do when they
+// differ is not specified.
+bool Run::fall_back(const Error& error) {
+    if (fell_back_) {
+        return false;
+    }
+    if (mode_ == Mode::GbaU) {
+        if (settings_.policy == ModePolicy::RequireUicc) {
+            return false;
+        }
+        if (error.code == Errc::NotSupportedByCard) {
+            log(LogLevel::Warning, "the UICC lists GBA and has no GBA context: GBA_ME instead",
+                {{"status_word", static_cast<std::int64_t>(error.detail)}});
+            if (events_.card_without_gba) {
+                events_.card_without_gba();
+            }
+        } else if (error.code == Errc::MacFailure && settings_.allow_downgrade &&
+                   bsf_.authenticated()) {
+            log(LogLevel::Warning,
+                "MAC failure in GBA_U: downgrade to GBA_ME (gba.allow_downgrade)");
+        } else {
+            return false;
+        }
+        mode_ = Mode::GbaMe;
+    } else {
+        if (error.code != Errc::MacFailure || !settings_.card_has_gba) {
+            return false;
+        }
+        log(LogLevel::Notice, "MAC failure in GBA_ME on a UICC with GBA: GBA_U instead");
+        mode_ = Mode::GbaU;
+    }
+    fell_back_ = true;
+    return true;
+}
+
+Result<Run::CardOutcome> Run::authenticate(const uicc::Challenge& challenge) {
+    auto outcome = authenticate_once(challenge);
+    if (!outcome && fall_back(outcome.error())) {
+        outcome = authenticate_once(challenge);
+    }
+    return outcome;
+}
+
+/// Validity is counted from the BSF's own time where it tells it, so that a wrong clock here does
+/// not matter, and from before the request, so that a slow answer shortens it.
+Result<void> Run::set_lifetime(Context& context, const BsfDocument& document,
+                               BootTime asked_at) const {
+    const UtcTime now = clock_.utc_now();
+    const UtcTime reference = document.current_time.value_or(now);
+    if (document.lifetime <= reference) {
+        return fail(Errc::BsfBadAnswer, "lifetime is not in the future");
+    }
+    const auto validity = std::min(document.lifetime - reference, settings_.lifetime_cap);
+    context.created_ = now;
+    context.expires_ = reference + validity;
+    context.local_end_ = now + validity;
+    context.deadline_ = asked_at + validity;
+    return {};
+}
+
+/// TS 33.220 clause 5.3.2: the ME completes what the card began with RAND. A card that refuses the
+/// write keeps Ks, and our B-TID is the one of that Ks: the context stays good in memory. What is
+/// lost is only its way back after a restart, because the file is taken over only when RAND and
+/// B-TID equal what our store remembers.
+// DRAFT-GAP(gbabp-lifetime): TS 31.102 does not say how a lifetime is written: the text of
+// <lifetime>.
+Result<void> Run::write_gbabp(const BsfDocument& document) {
+    if (settings_.gbabp_size == 0) {
+        log(LogLevel::Notice, "no EF_GBABP: the bootstrapping is kept in memory only");
+        return {};
+    }
+    auto written =
+        uicc::update_gbabp(card_, settings_.gbabp_size, document.b_tid, document.lifetime_text);
+    if (!written && written.error().code == Errc::InvalidArgument) {
+        log(LogLevel::Notice, "EF_GBABP is too small: the bootstrapping is kept in memory only",
+            {{"size", static_cast<std::int64_t>(settings_.gbabp_size)}});
+        return {};
+    }
+    if (!written && card_refused(written.error())) {
+        log_warning("EF_GBABP not written, the bootstrapping is kept in memory only",
+                    written.error());
+        return {};
+    }
+    return written;
+}
+
+Result<Context> Run::execute() {
+    if (settings_.impi.empty() || settings_.lifetime_cap <= std::chrono::seconds(0)) {
+        return fail(Errc::InvalidArgument, "a run needs an IMPI and a lifetime cap");
+    }
+    MTKEY_CHECK(choose_mode());
+    auto challenge = MTKEY_TRY(ub_.ask());
+    auto outcome = MTKEY_TRY(authenticate(challenge.aka));
+    if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
+        log(LogLevel::Notice, "the UICC is out of sync with the network: resynchronisation");
+        challenge = MTKEY_TRY(ub_.resynchronise(challenge, sync->auts));
+        outcome = MTKEY_TRY(authenticate(challenge.aka));
+        if (std::holds_alternative<uicc::SyncFailure>(outcome)) {
+            return fail(Errc::SyncFailure, "out of sync again after a resynchronisation");
+        }
+    }
+    auto& answer = std::get<CardAnswer>(outcome);
+    if (events_.authenticated_by_card) {
+        events_.authenticated_by_card(answer.mode);
+    }
+    if (answer.res.size() < kShortRes && !bsf_.authenticated()) {
+        log(LogLevel::Warning, "RES is short enough to be found from one captured answer: use TLS");
+    }
+
+    const BootTime asked_at = clock_.boot_now();
+    const auto body = MTKEY_TRY(ub_.answer(challenge, answer.res, settings_.require_rspauth));
+    const auto document = MTKEY_TRY(parse_bsf_document(as_octets(body)));
+    Context context;
+    MTKEY_CHECK(set_lifetime(context, document, asked_at));
+    if (answer.mode == Mode::GbaU) {
+        MTKEY_CHECK(write_gbabp(document));
+    }
+    context.mode_ = answer.mode;
+    context.b_tid_ = document.b_tid;
+    context.impi_ = settings_.impi;
+    context.rand_ = challenge.aka.rand;
+    context.ks_ = std::move(answer.ks);
+    context.counts_ = {.http_exchanges = ub_.exchanges(),
+                       .bootstrapping_authenticates = authenticates_};
+    log(LogLevel::Info, "bootstrapped",
+        {{"mode", to_text(context.mode_)},
+         {"b_tid", masked_b_tid(context.b_tid_)},
+         {"expires", format_utc(context.expires_)}});
+    return context;
+}
+
+Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf, const Clock& clock,
+                          RandomSource& random, const RunSettings& settings,
+                          const RunEvents& events) {
+    try {
+        return Run(card, bsf, clock, random, settings, events).execute();
+    } catch (const std::bad_alloc&) { // the secure heap has an end
+        return fail(Errc::LimitExceeded, "no memory for a bootstrapping");
+    }
+}
+
+} // namespace mtkey::gba

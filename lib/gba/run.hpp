@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "gba/bootstrapping.hpp"
+#include "gba/bsf_document.hpp"
+#include "gba/ub.hpp"
+#include "uicc/authenticate.hpp"
+
+#include <optional>
+#include <variant>
+
+namespace mtkey::gba {
+
+/// One bootstrapping from its first request to its Context. Owns what only the run needs: the
+/// counters and which command the card is driven with. Used once.
+class Run {
+public:
+    Run(uicc::CardChannel& card, HttpExchange& bsf, const Clock& clock, RandomSource& random,
+        const RunSettings& settings, const RunEvents& events)
+        : card_(card),
+          bsf_(bsf),
+          clock_(clock),
+          settings_(settings),
+          events_(events),
+          ub_(bsf, clock, random, settings.impi) {}
+
+    [[nodiscard]] Result<Context> execute();
+
+private:
+    /// The card's answer to a challenge that it has accepted.
+    struct CardAnswer {
+        Mode mode;
+        SecretBytes res;
+        std::optional<Secret<32>> ks; ///< GBA_ME only
+    };
+    using CardOutcome = std::variant<CardAnswer, uicc::SyncFailure>;
+
+    [[nodiscard]] Result<void> choose_mode();
+    /// With the mode chosen and the fallback that the answer allows, on the same RAND and AUTN.
+    [[nodiscard]] Result<CardOutcome> authenticate(const uicc::Challenge& challenge);
+    [[nodiscard]] Result<CardOutcome> authenticate_once(const uicc::Challenge& challenge);
+    [[nodiscard]] bool fall_back(const Error& error);
+    [[nodiscard]] Result<void> set_lifetime(Context& context, const BsfDocument& document,
+                                            BootTime asked_at) const;
+    [[nodiscard]] Result<void> write_gbabp(const BsfDocument& document);
+
+    uicc::CardChannel& card_;
+    HttpExchange& bsf_;
+    const Clock& clock_;
+    const RunSettings& settings_;
+    const RunEvents& events_;
+    Ub ub_;
+    Mode mode_ = Mode::GbaMe;
+    bool fell_back_ = false;
+    unsigned authenticates_ = 0;
+};
+
+} // namespace mtkey::gba

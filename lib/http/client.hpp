@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/http_message.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mtkey::http {
+
+/// TLS 1.2 at least, 1.3 preferred. No file named = no TLS trust beyond what is given here: never
+/// the system's store unless `system_trust` says so.
+struct TlsClientSettings {
+    std::string ca_file; ///< PEM, trust anchors
+    bool system_trust = false;
+    std::string certificate_file; ///< PEM chain, own certificate; empty = none
+    std::string private_key_file; ///< PEM, 0600
+};
+
+struct ClientSettings {
+    std::string fqdn; ///< Host, SNI and the name that the certificate must carry
+    std::string
+        address; ///< where to connect, "host:port", "[v6]:port"; empty = fqdn and the default port
+    bool tls = false;
+    TlsClientSettings tls_settings;
+    std::string local_address; ///< bind to it; empty = any
+    std::size_t header_limit = 16 * 1024;
+    std::size_t body_limit = 8 * 1024;
+    std::chrono::milliseconds connect_timeout{10'000};
+    std::chrono::milliseconds exchange_timeout{30'000}; ///< whole request and response
+    /// Failures are told apart by the caller's domain: BsfUnreachable or KeyCenterUnreachable.
+    Errc unreachable = Errc::IoFailed;
+};
+
+/// Blocking HTTP/1.1 client on one kept connection; used by one thread. No proxies, no redirects,
+/// no content coding. Errors: settings.unreachable (no connection, time-out, reset), PeerUntrusted
+/// (TLS), Malformed (not HTTP), LimitExceeded (headers or body too large).
+class Client final : public HttpExchange {
+public:
+    explicit Client(ClientSettings settings);
+    ~Client() override;
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    [[nodiscard]] std::string_view fqdn() const override;
+    [[nodiscard]] bool authenticated() const override;
+    [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override;
+
+    /// The TCP and TLS handshake alone, so that a caller can tell it from the exchange (draft 5.5.2
+    /// step 11).
+    [[nodiscard]] Result<void> connect();
+    /// From another thread: the exchange under way fails with Errc::Cancelled soon.
+    void cancel();
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// "host:port" or "[v6]:port" taken apart; `default_port` where there is none.
+Result<std::pair<std::string, std::uint16_t>> parse_address(std::string_view text,
+                                                            std::uint16_t default_port);
+
+} // namespace mtkey::http

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/connection.hpp"
+
+#include "base/log.hpp"
+#include "base/secret.hpp"
+
+namespace mtkey::http {
+namespace {
+
+using boost::system::error_code;
+
+/// After an early answer the peer may still be sending: read that away for a moment, or the reset
+/// that closing would cause could overtake the answer.
+constexpr std::chrono::seconds kLinger{2};
+constexpr std::size_t kMostDiscarded = 256 * 1024;
+
+} // namespace
+
+Connection::Connection(ConnectionHost& host, std::unique_ptr<Stream> stream, std::string address)
+    : host_(host), stream_(std::move(stream)), timer_(stream_->socket().get_executor()) {
+    peer_.address = std::move(address);
+}
+
+void Connection::start() {
+    idle_since_ = std::chrono::steady_clock::now();
+    arm(std::chrono::seconds(host_.settings().request_seconds));
+    stream_->handshake([self = shared_from_this()](error_code code, std::size_t) {
+        if (self->closed_) {
+            return;
+        }
+        if (code) {
+            std::string reason = code.message();
+            if (self->stream_->ssl() != nullptr) {
+                const auto refused = verify_failure(self->stream_->ssl());
+                reason = refused.empty() ? reason : "client certificate: " + refused;
+            }
+            log(LogLevel::Notice, "TLS handshake failed",
+                {{"peer", self->peer_.address}, {"reason", reason}});
+            // The alert that says so is on its way.
+            error_code ignored;
+            self->stream_->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+            self->arm(kLinger);
+            self->discard();
+            return;
+        }
+        if (self->stream_->ssl() != nullptr) {
+            read_certificate(self->stream_->ssl(), self->peer_);
+        }
+        self->next_request();
+    });
+}
+
+void Connection::close() {
+    if (closed_) {
+        return;
+    }
+    closed_ = true;
+    timer_.cancel();
+    stream_->close();
+    wipe(out_);
+    wipe(std::span<std::uint8_t>(buffer_));
+    host_.ended(shared_from_this());
+}
+
+std::optional<std::chrono::steady_clock::time_point> Connection::idle_since() const {
+    return idle_since_;
+}
+
+void Connection::arm(std::chrono::seconds time) {
+    timer_.expires_after(time);
+    timer_.async_wait([self = shared_from_this()](error_code code) {
+        // A wait that had ended before it was armed anew comes here without an error code.
+        if (!code && self->timer_.expiry() <= std::chrono::steady_clock::now()) {
+            self->close();
+        }
+    });
+}
+
+void Connection::next_request() {
+    std::string surplus;
+    if (reader_) {
+        surplus = reader_->surplus();
+    }
+    reader_.emplace(Limits{host_.settings().header_limit, host_.settings().body_limit});
+    idle_since_ = std::chrono::steady_clock::now();
+    arm(std::chrono::seconds(host_.settings().idle_seconds));
+    if (surplus.empty()) {
+        read();
+    } else {
+        take_in(as_octets(surplus));
+    }
+}
+
+void Connection::read() {
+    stream_->read_some(buffer_, [self = shared_from_this()](error_code code, std::size_t count) {
+        if (self->closed_) {
+            return;
+        }
+        if (code) {
+            self->close();
+            return;
+        }
+        self->take_in(ByteView(self->buffer_).first(count));
+    });
+}
+
+void Connection::take_in(ByteView octets) {
+    if (!reader_->started()) {
+        idle_since_.reset();
+        arm(std::chrono::seconds(host_.settings().request_seconds));
+    }
+    const auto complete = reader_->feed(octets);
+    if (!complete) {
+        refuse(complete.error());
+    } else if (*complete) {
+        serve();
+    } else {
+        read();
+    }
+}
+
+void Connection::serve() {
+    timer_.cancel();
+    const bool keep_alive = reader_->keep_alive();
+    HttpRequest request = reader_->take();
+    head_ = request.method == "HEAD";
+    host_.handle(std::move(request), peer_,
+                 [self = shared_from_this(), keep_alive](HttpResponse response) {
+                     self->answer(std::move(response), keep_alive);
+                 });
+}
+
+void Connection::answer(HttpResponse response, bool keep_alive) {
+    if (closed_) {
+        wipe(response.body);
+        return;
+    }
+    auto text = encode(response, keep_alive, head_);
+    wipe(response.body);
+    if (!text) {
+        log_error("answer of the handler", text.error());
+        keep_alive = false;
+        text = encode(HttpResponse{500, {}, {}}, false, head_);
+    }
+    out_ = std::move(*text);
+    arm(std::chrono::seconds(host_.settings().request_seconds));
+    stream_->write(as_octets(out_),
+                   [self = shared_from_this(), keep_alive](error_code code, std::size_t) {
+                       wipe(self->out_);
+                       if (self->closed_) {
+                           return;
+                       }
+                       if (code) {
+                           self->close();
+                       } else if (keep_alive) {
+                           self->next_request();
+                       } else {
+                           self->finish();
+                       }
+                   });
+}
+
+void Connection::refuse(const Error& error) {
+    log(LogLevel::Notice, "request refused", {{"peer", peer_.address}, {"reason", error.context}});
+    HttpResponse response;
+    response.status = error.detail;
+    head_ = false;
+    answer(std::move(response), false);
+}
+
+void Connection::finish() {
+    arm(kLinger);
+    if (stream_->ssl() != nullptr) {
+        // Waits for the peer's close_notify; what else the peer sends is an error there and ends
+        // it.
+        stream_->shutdown([self = shared_from_this()](error_code, std::size_t) {
+            if (!self->closed_) {
+                self->discard();
+            }
+        });
+        return;
+    }
+    error_code ignored;
+    stream_->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+    discard();
+}
+
+void Connection::discard() {
+    // Below TLS: these octets are nobody's message.
+    stream_->socket().async_read_some(
+        boost::asio::buffer(buffer_),
+        [self = shared_from_this()](error_code code, std::size_t count) {
+            if (self->closed_) {
+                return;
+            }
+            self->discarded_ += count;
+            if (code || self->discarded_ > kMostDiscarded) {
+                self->close();
+            } else {
+                self->discard();
+            }
+        });
+}
+
+} // namespace mtkey::http

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keys/pending.hpp"
+
+#include <algorithm>
+
+namespace mtkey::keys {
+
+void PendingTable::put(Pending pending) {
+    erase_device(pending.device_id);
+    if (pending_.size() >= kMost) {
+        pending_.erase(pending_.begin());
+    }
+    pending_.push_back(std::move(pending));
+}
+
+Pending* PendingTable::find(const EstId& est_id, BootTime now) {
+    expire(now);
+    const auto found = std::ranges::find(pending_, est_id, &Pending::est_id);
+    return found == pending_.end() ? nullptr : &*found;
+}
+
+const Pending* PendingTable::find_device(std::string_view device_id, BootTime now) const {
+    const auto found = std::ranges::find(pending_, device_id, &Pending::device_id);
+    return found == pending_.end() || now >= found->ends ? nullptr : &*found;
+}
+
+void PendingTable::erase(const EstId& est_id) {
+    std::erase_if(pending_, [&](const Pending& p) { return p.est_id == est_id; });
+}
+
+void PendingTable::erase_device(std::string_view device_id) {
+    std::erase_if(pending_, [&](const Pending& p) { return p.device_id == device_id; });
+}
+
+void PendingTable::expire(BootTime now) {
+    std::erase_if(pending_, [&](const Pending& p) { return now >= p.ends; });
+}
+
+void Tombstones::add(std::string_view device_id, std::string_view b_tid) {
+    if (contains(device_id, b_tid)) {
+        return;
+    }
+    if (entries_.size() >= kMost) {
+        overflow_ = true;
+        return;
+    }
+    entries_.push_back(Entry{std::string(device_id), std::string(b_tid)});
+}
+
+bool Tombstones::contains(std::string_view device_id, std::string_view b_tid) const {
+    return overflow_ || std::ranges::any_of(entries_, [&](const Entry& entry) {
+               return entry.device_id == device_id && entry.b_tid == b_tid;
+           });
+}
+
+void Tombstones::keep_only(std::string_view b_tid) {
+    std::erase_if(entries_, [&](const Entry& entry) { return entry.b_tid != b_tid; });
+    overflow_ = false;
+}
+
+} // namespace mtkey::keys

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/key_store.hpp"
+
+#include <algorithm>
+
+namespace mtkey::store {
+
+KeyRecord KeyRecord::clone() const {
+    KeyRecord copy{.device_id = device_id,
+                   .transport = transport,
+                   .peer = peer,
+                   .naf_fqdn = naf_fqdn,
+                   .naf_ua = naf_ua,
+                   .b_tid = b_tid,
+                   .mode = mode,
+                   .profile = profile,
+                   .uicc = uicc,
+                   .ks_local_mt = ks_local_mt.clone(),
+                   .th_est = th_est,
+                   .est_id = est_id,
+                   .created = created,
+                   .expires = expires,
+                   .deadline = deadline,
+                   .last_used = last_used};
+    return copy;
+}
+
+bool KeyRecord::expired(const Clock& clock) const {
+    return clock.utc_now() >= expires || clock.boot_now() >= deadline;
+}
+
+std::vector<KeySummary> KeyStore::summaries() const {
+    std::vector<KeySummary> out;
+    for (const KeyRecord* record : all()) {
+        out.push_back(KeySummary{record->device_id, record->transport, record->naf_fqdn,
+                                 record->mode, record->created, record->expires,
+                                 record->last_used});
+    }
+    return out;
+}
+
+Result<void> MemoryKeyStore::put(KeyRecord record) {
+    const auto same = std::ranges::find(records_, record.device_id, &KeyRecord::device_id);
+    if (same != records_.end()) {
+        *same = std::move(record);
+        return {};
+    }
+    if (records_.size() >= limit_) {
+        return fail(Errc::LimitExceeded, "key store holds " + std::to_string(limit_) +
+                                             " devices; forget one with mtkeyctl device forget");
+    }
+    records_.push_back(std::move(record));
+    return {};
+}
+
+Result<void> MemoryKeyStore::erase(std::string_view device_id) {
+    const auto found = std::ranges::find(records_, device_id, &KeyRecord::device_id);
+    if (found == records_.end()) {
+        return fail(Errc::NotFound, "no key of device " + std::string(device_id));
+    }
+    records_.erase(found);
+    return {};
+}
+
+const KeyRecord* MemoryKeyStore::find(std::string_view device_id) const {
+    const auto found = std::ranges::find(records_, device_id, &KeyRecord::device_id);
+    return found == records_.end() ? nullptr : &*found;
+}
+
+std::vector<const KeyRecord*> MemoryKeyStore::all() const {
+    std::vector<const KeyRecord*> out;
+    for (const auto& record : records_) {
+        out.push_back(&record);
+    }
+    return out;
+}
+
+} // namespace mtkey::store

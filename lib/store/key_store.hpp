@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/secret.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mtkey::store {
+
+/// One confirmed Ks_local_MT of one (MT, external device) pair (draft 5.4.6) with what belongs to it.
+struct KeyRecord {
+    std::string device_id;
+    std::string transport; ///< where the device was approved: instance name and transport identity
+    std::string peer;
+    std::string naf_fqdn;
+    Bytes naf_ua; ///< 5 octets
+    std::string b_tid;
+    std::string mode; ///< "gba-u", "gba-me"
+    std::string profile;
+    std::string uicc; ///< identity of the UICC, hashed: the key is suspended while another or none is there
+    Secret<32> ks_local_mt;
+    std::array<std::uint8_t, 32> th_est{};
+    std::array<std::uint8_t, 16> est_id{}; ///< finds the record when its CONFIRM comes again
+    UtcTime created{};
+    UtcTime expires{};
+    BootTime deadline{}; ///< both ends must lie ahead
+    UtcTime last_used{};
+
+    [[nodiscard]] KeyRecord clone() const;
+    [[nodiscard]] bool expired(const Clock& clock) const;
+};
+
+/// What is known of one device without its key; for listings.
+struct KeySummary {
+    std::string device_id;
+    std::string transport;
+    std::string naf_fqdn;
+    std::string mode;
+    UtcTime created{};
+    UtcTime expires{};
+    UtcTime last_used{};
+};
+
+/// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
+/// put() and erase() return after the change is as durable as the store makes it: only then may a peer be answered.
+class KeyStore {
+public:
+    virtual ~KeyStore() = default;
+    /// Replaces the record of this Device_ID. LimitExceeded when full (confirmed records are never evicted).
+    [[nodiscard]] virtual Result<void> put(KeyRecord record) = 0;
+    [[nodiscard]] virtual Result<void> erase(std::string_view device_id) = 0; ///< NotFound
+    /// Borrowed until the next call of put or erase; null when there is none.
+    [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
+    [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
+    [[nodiscard]] std::vector<KeySummary> summaries() const;
+};
+
+/// Keeps records in the secure heap and nowhere else; they end with the program.
+class MemoryKeyStore final : public KeyStore {
+public:
+    explicit MemoryKeyStore(std::size_t limit = 256) : limit_(limit) {}
+    [[nodiscard]] Result<void> put(KeyRecord record) override;
+    [[nodiscard]] Result<void> erase(std::string_view device_id) override;
+    [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
+    [[nodiscard]] std::vector<const KeyRecord*> all() const override;
+
+private:
+    std::size_t limit_;
+    std::vector<KeyRecord> records_;
+};
+
+} // namespace mtkey::store

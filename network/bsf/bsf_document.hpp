@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace mtkey::bsf {
+
+inline constexpr std::string_view kBsfDocumentType = "application/vnd.3gpp.bsf+xml";
+
+/// The body of the 200 (TS 24.109 annex C.1). `b_tid` holds base64 characters, '@' and an FQDN:
+/// nothing to escape.
+std::string bsf_document(std::string_view b_tid, UtcTime expires);
+
+/// "Thu, 08 Jan 2004 10:23:17 GMT" (RFC 9110 section 5.6.7), for Expires.
+std::string http_date(UtcTime time);
+
+} // namespace mtkey::bsf

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/bsf/config.hpp"
+
+#include "base/config_table.hpp"
+#include "kdf/naf_id.hpp"
+
+#include <utility>
+
+namespace mtkey::bsf {
+namespace {
+
+constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
+
+Result<std::string> read_path(ConfigTable& table, std::string_view key) {
+    const auto path = MTKEY_TRY(table.text(key));
+    if (path.empty()) {
+        return table.error(key, "is empty", "write the path of a file");
+    }
+    return table.resolve(path);
+}
+
+Result<std::string> read_fqdn(ConfigTable& table, std::string_view key) {
+    auto name = kdf::canonical_fqdn(MTKEY_TRY(table.text(key)));
+    if (!name) {
+        return table.error(key, "is no fully qualified domain name",
+                           "write one like \"bsf.example.org\"");
+    }
+    return name;
+}
+
+Result<std::string> read_listen(ConfigTable& table) {
+    auto listen = MTKEY_TRY(table.text("listen"));
+    if (listen.find(':') == std::string::npos) {
+        return table.error("listen", "has no port",
+                           "write \"host:port\"; port 0 takes any free one");
+    }
+    return listen;
+}
+
+Result<void> read_certificate(ConfigTable& table, http::ServerSettings& out) {
+    out.tls = true;
+    out.tls_settings.certificate_file = MTKEY_TRY(read_path(table, "certificate"));
+    out.tls_settings.private_key_file = MTKEY_TRY(read_path(table, "private_key"));
+    return {};
+}
+
+Result<void> read_ub(ConfigTable ub, http::ServerSettings& out) {
+    out.tls = false;
+    out.tls_settings.require_client_certificate = false;
+    out.listen = MTKEY_TRY(read_listen(ub));
+    const bool secured = ub.has("tls");
+    auto tls = MTKEY_TRY(ub.table("tls"));
+    if (secured) {
+        MTKEY_CHECK(read_certificate(tls, out));
+    }
+    MTKEY_CHECK(tls.finish());
+    return ub.finish();
+}
+
+Result<NafClient> read_naf(ConfigTable& naf) {
+    NafClient out;
+    out.client = MTKEY_TRY(read_fqdn(naf, "client"));
+    for (const auto& text : MTKEY_TRY(naf.texts_or_none("fqdns"))) {
+        auto name = kdf::canonical_fqdn(text);
+        if (!name) {
+            return naf.error("fqdns", "holds something that is no fully qualified domain name");
+        }
+        out.fqdns.push_back(std::move(*name));
+    }
+    if (out.fqdns.empty()) {
+        return naf.error("fqdns", "names no NAF",
+                         "write the FQDNs whose keys this client may ask for");
+    }
+    MTKEY_CHECK(naf.finish());
+    return out;
+}
+
+Result<void> read_zn(ConfigTable zn, Config& out) {
+    auto& server = out.zn_server;
+    server.listen = MTKEY_TRY(read_listen(zn));
+    MTKEY_CHECK(read_certificate(zn, server));
+    server.tls_settings.client_ca_file = MTKEY_TRY(read_path(zn, "client_ca"));
+    server.tls_settings.require_client_certificate = true;
+    for (auto& naf : MTKEY_TRY(zn.tables("naf"))) {
+        out.naf_clients.push_back(MTKEY_TRY(read_naf(naf)));
+    }
+    if (out.naf_clients.empty()) {
+        return zn.error("naf", "is missing", "write at least one [[zn.naf]] with client and fqdns");
+    }
+    return zn.finish();
+}
+
+Result<Config> read_root(ConfigTable root) {
+    Config out;
+    out.ub.fqdn = MTKEY_TRY(read_fqdn(root, "fqdn"));
+    out.subscribers = MTKEY_TRY(read_path(root, "subscribers"));
+    out.ub.lifetime = std::chrono::seconds(MTKEY_TRY(
+        root.number_or("lifetime_seconds", out.ub.lifetime.count(), 1, kLongestLifetime)));
+    auto rules = MTKEY_TRY(root.table("gba_u"));
+    out.ub.gba_u.modify_mac = MTKEY_TRY(rules.flag_or("modify_mac", true));
+    out.ub.gba_u.flip_res = MTKEY_TRY(rules.flag_or("flip_res", true));
+    MTKEY_CHECK(rules.finish());
+    MTKEY_CHECK(read_ub(MTKEY_TRY(root.table("ub")), out.ub_server));
+    MTKEY_CHECK(read_zn(MTKEY_TRY(root.table("zn")), out));
+    MTKEY_CHECK(root.finish());
+    return out;
+}
+
+} // namespace
+
+Result<Config> parse_config(std::string_view text, const std::string& file) {
+    return read_root(MTKEY_TRY(ConfigTable::parse(text, file)));
+}
+
+Result<Config> read_config(const std::string& path) {
+    auto root = ConfigTable::load(path, Trust::Config);
+    if (!root) { // without a readable file there is nothing to run: one exit status for both
+        return fail(Errc::ConfigInvalid, root.error().context, root.error().detail);
+    }
+    return read_root(std::move(*root));
+}
+
+} // namespace mtkey::bsf

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/bsf/pending_challenges.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mtkey::bsf {
+
+void PendingChallenges::put(std::string nonce, PendingChallenge challenge) {
+    const std::lock_guard lock(mutex_);
+    purge_locked();
+    const auto of_subscriber = std::ranges::count_if(
+        challenges_, [&](const auto& entry) { return entry.second.impi == challenge.impi; });
+    if (static_cast<std::size_t>(of_subscriber) >= kLimitPerSubscriber) {
+        challenges_.erase(oldest_locked(challenge.impi));
+    } else if (challenges_.size() >= kLimit) {
+        challenges_.erase(oldest_locked(std::nullopt));
+    }
+    challenge.deadline = clock_.boot_now() + kLife;
+    challenges_.insert_or_assign(std::move(nonce), std::move(challenge));
+}
+
+std::optional<PendingChallenge> PendingChallenges::take(std::string_view nonce,
+                                                        std::string_view impi) {
+    const std::lock_guard lock(mutex_);
+    const auto it = challenges_.find(nonce);
+    if (it == challenges_.end() || it->second.impi != impi) {
+        return std::nullopt;
+    }
+    auto challenge = std::move(it->second);
+    challenges_.erase(it);
+    if (clock_.boot_now() >= challenge.deadline) {
+        return std::nullopt;
+    }
+    return challenge;
+}
+
+void PendingChallenges::purge() {
+    const std::lock_guard lock(mutex_);
+    purge_locked();
+}
+
+std::size_t PendingChallenges::size() const {
+    const std::lock_guard lock(mutex_);
+    return challenges_.size();
+}
+
+void PendingChallenges::purge_locked() {
+    const auto now = clock_.boot_now();
+    std::erase_if(challenges_, [now](const auto& entry) { return now >= entry.second.deadline; });
+}
+
+PendingChallenges::Map::iterator
+PendingChallenges::oldest_locked(std::optional<std::string_view> impi) {
+    auto oldest = challenges_.end();
+    for (auto it = challenges_.begin(); it != challenges_.end(); ++it) {
+        if (impi && it->second.impi != *impi) {
+            continue;
+        }
+        if (oldest == challenges_.end() || it->second.deadline < oldest->second.deadline) {
+            oldest = it;
+        }
+    }
+    return oldest;
+}
+
+} // namespace mtkey::bsf

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "aka/algorithm.hpp"
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+#include "network/bsf/bootstrapping_store.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mtkey::bsf {
+
+/// A challenge that waits for its answer, with what the answer is checked against.
+struct PendingChallenge {
+    std::string impi;
+    std::string opaque;
+    aka::Rand rand{};
+    SecretBytes password; ///< XRES as the UE answers it: flipped under GBA_U
+    Secret<32> ks;
+    Mode mode = Mode::GbaMe;
+    std::optional<std::chrono::seconds> lifetime;
+    unsigned resynchronisations = 0; ///< on the way to this challenge
+    unsigned refusals = 0;           ///< wrong answers on the way to this challenge
+    BootTime deadline{};
+};
+
+/// Owns the challenges by nonce. Each is taken out by the first answer to it, right or wrong; none
+/// lives longer than five minutes. When full the oldest goes: a flood of first requests must not
+/// keep the honest out for minutes.
+class PendingChallenges {
+public:
+    static constexpr std::chrono::milliseconds kLife = std::chrono::minutes(5);
+    static constexpr std::size_t kLimit = 512;
+    static constexpr std::size_t kLimitPerSubscriber = 4;
+
+    explicit PendingChallenges(const Clock& clock) : clock_(clock) {}
+
+    /// Sets the deadline.
+    void put(std::string nonce, PendingChallenge challenge);
+    /// Nothing for an unknown, used or expired nonce, and for another subscriber's.
+    [[nodiscard]] std::optional<PendingChallenge> take(std::string_view nonce,
+                                                       std::string_view impi);
+    void purge();
+    [[nodiscard]] std::size_t size() const;
+
+private:
+    using Map = std::map<std::string, PendingChallenge, std::less<>>;
+    void purge_locked();
+    Map::iterator oldest_locked(std::optional<std::string_view> impi);
+
+    const Clock& clock_;
+    mutable std::mutex mutex_;
+    Map challenges_;
+};
+
+} // namespace mtkey::bsf

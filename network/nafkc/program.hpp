@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <string>
+
+namespace mtkey::nafkc {
+
+struct Options {
+    std::string config;
+    int steps_fd = -1;
+};
+
+/// The whole program: serves until SIGTERM or SIGINT. Called once, from the main thread, before any
+/// other exists.
+Result<void> run(const Options& options, LogLevel level);
+
+} // namespace mtkey::nafkc

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/nafkc/zn_documents.hpp"
+
+#include "base/encoding.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+namespace mtkey::nafkc {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLongestAnswer = 16 * 1024;
+constexpr int kDeepest = 16;
+constexpr std::size_t kKeyDigits = 64;
+/// meKeyMaterial, uiccKeyMaterial and what else an extension may carry.
+constexpr std::size_t kMostKeys = 8;
+constexpr std::size_t kLongestImpi = 255;
+
+std::unexpected<Error> bad(const char* why) {
+    return fail(Errc::Malformed, std::string("answer on Zn: ") + why);
+}
+
+bool is_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/// Keys taken out of the text; in their place stands the number of the key in 64 digits.
+class LiftedKeys {
+public:
+    /// False when there are too many.
+    bool lift(std::string& text) {
+        std::size_t run = 0;
+        bool room = true;
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            run = is_hex(text[at]) ? run + 1 : 0;
+            const bool literal = run == kKeyDigits && at >= kKeyDigits &&
+                                 text[at - kKeyDigits] == '"' && at + 1 < text.size() &&
+                                 text[at + 1] == '"';
+            if (literal) {
+                room = take(std::span(text).subspan(at + 1 - kKeyDigits, kKeyDigits)) && room;
+            }
+        }
+        return room;
+    }
+
+    [[nodiscard]] const Secret<32>* find(std::string_view literal) const {
+        for (std::size_t i = 0; i < keys_.size(); ++i) {
+            if (literal == place_of(i)) {
+                return &keys_[i];
+            }
+        }
+        return nullptr;
+    }
+
+private:
+    static std::string place_of(std::size_t number) {
+        std::string place(kKeyDigits, '0');
+        place.back() = static_cast<char>('0' + number);
+        return place;
+    }
+
+    /// Also what is one too many leaves the text.
+    bool take(std::span<char> digits) {
+        if (auto octets = secret_from_hex({digits.data(), digits.size()});
+            octets && keys_.size() < kMostKeys) {
+            keys_.emplace_back(octets->reveal().first<32>());
+            std::ranges::copy(place_of(keys_.size() - 1), digits.begin());
+            return true;
+        }
+        std::ranges::fill(digits, 'x');
+        return false;
+    }
+
+    std::vector<Secret<32>> keys_;
+};
+
+/// Refuses what parsers read differently: a member that stands twice. And nesting that no answer
+/// needs.
+class ShapeCheck {
+public:
+    bool operator()(int depth, json::parse_event_t event, json& value) {
+        if (event == json::parse_event_t::object_start) {
+            names_.emplace_back();
+        } else if (event == json::parse_event_t::object_end) {
+            names_.pop_back();
+        } else if (event == json::parse_event_t::key) {
+            good_ = names_.back().insert(value.get_ref<const std::string&>()).second && good_;
+        }
+        good_ = good_ && depth <= kDeepest;
+        return true;
+    }
+    [[nodiscard]] bool good() const { return good_; }
+
+private:
+    std::vector<std::set<std::string>> names_;
+    bool good_ = true;
+};
+
+/// Null when the member is absent; an Error when it is there and no string.
+Result<const std::string*> text_member(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end()) {
+        return nullptr;
+    }
+    if (!found->is_string()) {
+        return bad("a member is no text");
+    }
+    return &found->get_ref<const std::string&>();
+}
+
+Result<std::optional<UtcTime>> time_member(const json& object, const char* name) {
+    const auto* const text = MTKEY_TRY(text_member(object, name));
+    if (text == nullptr) {
+        return std::optional<UtcTime>();
+    }
+    const auto time = parse_utc(*text);
+    if (!time) {
+        return bad("a time is not in UTC");
+    }
+    return std::optional(*time);
+}
+
+Result<BootstrappingInfo> read(const json& object, const LiftedKeys& keys) {
+    if (!object.is_object()) {
+        return bad("no JSON object");
+    }
+    BootstrappingInfo info;
+    const auto* const me = MTKEY_TRY(text_member(object, "meKeyMaterial"));
+    const auto* const key = me == nullptr ? nullptr : keys.find(*me);
+    if (key == nullptr) {
+        return bad("no meKeyMaterial of 64 hex digits");
+    }
+    info.ks_naf = key->clone();
+    if (const auto* const uicc = MTKEY_TRY(text_member(object, "uiccKeyMaterial"));
+        uicc != nullptr) {
+        info.has_uicc_key = keys.find(*uicc) != nullptr;
+        if (!info.has_uicc_key) {
+            return bad("uiccKeyMaterial is not 64 hex digits");
+        }
+    }
+    if (const auto* const type = MTKEY_TRY(text_member(object, "gbaType"));
+        type != nullptr && *type != "3G_GBA") {
+        return bad("gbaType is not 3G_GBA");
+    }
+    info.expires = MTKEY_TRY(time_member(object, "keyExpiryTime"));
+    info.created = MTKEY_TRY(time_member(object, "bootstrappingInfoCreationTime"));
+    if (!info.expires && !info.created) {
+        return bad("neither keyExpiryTime nor bootstrappingInfoCreationTime");
+    }
+    // Optional in TS 29.309; without it there is no stable name for the MT.
+    const auto* const impi = MTKEY_TRY(text_member(object, "impi"));
+    if (impi == nullptr || impi->empty() || impi->size() > kLongestImpi) {
+        return bad("no impi");
+    }
+    info.impi = *impi;
+    return info;
+}
+
+} // namespace
+
+std::string write_retrieval(std::string_view b_tid, const kdf::NafId& naf_id, bool gba_u_aware) {
+    const nlohmann::ordered_json request{
+        {"btId", b_tid},
+        {"nafId", {{"nafFqdn", naf_id.fqdn}, {"uaSecProtId", to_hex(naf_id.ua)}}},
+        {"gbaUAware", gba_u_aware}};
+    // B-TIDs are printable ASCII here; nothing to throw about.
+    return request.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<BootstrappingInfo> take_retrieved(std::string& text) {
+    LiftedKeys keys;
+    const bool room = keys.lift(text);
+    if (!room || text.size() > kLongestAnswer) {
+        return bad("too large");
+    }
+    try {
+        ShapeCheck shape;
+        const auto object = json::parse(text, std::ref(shape), false);
+        if (object.is_discarded() || !shape.good()) {
+            return bad("not JSON");
+        }
+        return read(object, keys);
+    } catch (const json::exception&) {
+        return bad("not JSON");
+    }
+}
+
+} // namespace mtkey::nafkc

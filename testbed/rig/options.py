@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rig is made of: the good case by default, each fault one field."""
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Optional
+
+from .steps import StepEvent
+
+HOME = "mnc001.mcc001"
+UA = "ff00033259"
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Test network 001/01. K and OPc are drawn anew for each rig."""
+    imsi: str = "001010123456789"
+    mnc_length: int = 2
+    k: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    opc: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+
+    @property
+    def _network(self) -> str:
+        mnc = self.imsi[3:3 + self.mnc_length].zfill(3)
+        return f"mnc{mnc}.mcc{self.imsi[:3]}"
+
+    @property
+    def impi(self) -> str:
+        return f"{self.imsi}@ims.{self._network}.3gppnetwork.org"
+
+    @property
+    def bsf_fqdn(self) -> str:
+        return f"bsf.{self._network}.pub.3gppnetwork.org"
+
+    @property
+    def naf_fqdn(self) -> str:
+        return f"nafkc.{self._network}.pub.3gppnetwork.org"
+
+
+@dataclass
+class Options:
+    build: Path  # the build folder that holds the programs
+    mode: str = "gba-u"  # gba-u | gba-me: of the subscriber at the BSF and, unless card_has_gba says so, of the card
+    devices: int = 1
+    subscriber: Subscriber = field(default_factory=Subscriber)
+    lifetime_seconds: int = 86400
+    on_step: Optional[Callable[[StepEvent], None]] = None
+
+    # Faults and variations
+    card_has_gba: Optional[bool] = None  # service 68 of the card's table
+    pin: Optional[str] = None  # the card's PIN is on, and the daemon has it in a file
+    k_at_bsf: Optional[str] = None  # the BSF holds another K than the card
+    strange_device_ca: bool = False  # the devices' certificates come from a CA that the Key Center does not know
+    device_id_in_certificate: Optional[str] = None  # another one than the device says
+    rules: bool = True  # a [[device]] allow rule for each device
+    zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with
+    record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
+    log_level: str = "debug"
+
+    # A real card, an operator's BSF (tools/demo)
+    reader: Optional[str] = None  # a reader of the system's pcscd in place of the virtual card
+    pin_file: Optional[Path] = None
+    bsf_url: Optional[str] = None  # in place of our BSF; then there is no Key Center either
+
+
+def new_device_id() -> str:
+    return f"urn:uuid:{uuid.uuid4()}"

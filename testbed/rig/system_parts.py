@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of the system that the parties need: smart card service, message bus, sd_notify socket."""
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from .processes import LAUNCH, Party
+
+VPCD_PORT = 35963
+NOBODY = 65534
+VPCD_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+
+
+def wait_for_path(path: Path, party: Party, timeout: float = 10) -> None:
+    end = time.monotonic() + timeout
+    while not path.exists():
+        if not party.running():
+            raise party.failure(f"ended with status {party.process.returncode}")
+        if time.monotonic() > end:
+            raise party.failure(f"did not make {path.name} within {timeout:g} s")
+        time.sleep(0.01)
+
+
+def free_port_pair() -> int:
+    """A port N where N and N + 1 are free: the reader's driver takes one for each of its two slots."""
+    for port in range(36100, 60000, 2):
+        try:
+            for one in (port, port + 1):
+                socket.create_server(("0.0.0.0", one)).close()
+            return port
+        except OSError:
+            continue
+    raise OSError("no two free ports")
+
+
+class CardService:
+    """pcscd with the virtual reader's driver, which listens on every address: so in a network namespace of its own.
+
+    Nothing but entries may stand in the folder of readers: pcscd reads every file, a log would be read back for ever.
+    As root it runs as nobody: it must not take a real reader away from the system's pcscd.
+    """
+
+    def __init__(self, folder: Path, log: Path, env: dict[str, str]):
+        self.confined = can_confine()
+        self.port = VPCD_PORT if self.confined else free_port_pair()
+        readers = folder / "readers"
+        readers.mkdir(mode=0o755)
+        os.chmod(readers, 0o755)
+        entry = readers / "vpcd"
+        entry.write_text(f'FRIENDLYNAME "Virtual reader"\nDEVICENAME /dev/null:0x{self.port:04X}\n'
+                         f"LIBPATH {VPCD_DRIVER}\nCHANNELID 0x{self.port:04X}\n")
+        os.chmod(entry, 0o644)
+        self.socket = folder / "pcscd.comm"
+        launch = ["--listen", str(self.socket)]
+        seen = readers
+        if self.confined:
+            launch += ["--confine", "--readers", str(readers), "--uid", str(NOBODY)]
+            seen = Path("/run/readers")
+        elif os.getuid() == 0:
+            os.makedirs("/run/pcscd", exist_ok=True)  # pcscd insists on it
+        pcscd = shutil.which("pcscd", path="/usr/sbin:/usr/bin:/sbin:/bin") or "pcscd"
+        self.party = Party("pcscd", [pcscd, "-f", "-c", str(seen)], log, launch=launch, env=env)
+        wait_for_path(self.socket, self.party)
+
+    def launch_inside(self) -> list[str]:
+        """Options of launch.py for a program that must reach the driver's port."""
+        return ["--join", str(self.party.pid)] if self.confined else []
+
+
+def can_confine() -> bool:
+    """Whether this system lets us make namespaces (some containers do not)."""
+    command = [*LAUNCH, "--parent", str(os.getpid()), "--confine", "--", "true"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+class Bus:
+    """A message bus in the place of the system's. Anybody on it may own any name, and may listen."""
+
+    def __init__(self, folder: Path, log: Path, env: dict[str, str]):
+        path = folder / "bus"
+        self.address = f"unix:path={path}"
+        settings = folder / "bus.conf"
+        settings.write_text(
+            '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"\n'
+            ' "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">\n'
+            f"<busconfig><listen>{self.address}</listen><auth>EXTERNAL</auth><policy context=\"default\">"
+            '<allow own="*"/><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>'
+            '<allow user="*"/></policy></busconfig>\n')
+        self.party = Party("dbus-daemon", ["dbus-daemon", "--nofork", f"--config-file={settings}"], log, env=env)
+        wait_for_path(path, self.party)
+
+
+class NotifySocket:
+    """The receiving end of sd_notify(3)."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self.messages: list[str] = []
+
+    def wait_for(self, word: str, party: Party, timeout: float = 15) -> None:
+        end = time.monotonic() + timeout
+        self._socket.settimeout(0.1)
+        while True:
+            try:
+                self.messages += self._socket.recv(4096).decode("utf-8", "replace").split("\n")
+            except TimeoutError:
+                pass
+            if word in self.messages:
+                return
+            if not party.running():
+                raise party.failure(f"ended with status {party.process.returncode} before it said {word}")
+            if time.monotonic() > end:
+                raise party.failure(f"did not say {word} within {timeout:g} s")
+
+    def close(self) -> None:
+        self._socket.close()

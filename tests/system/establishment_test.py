@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The full procedure (5.5.2) by GBA_U and GBA_ME, and the same values computed by other code."""
+import stat
+
+from harness import Establishment, RunSecrets, SystemTest, fingerprints
+import tap
+
+PARTIES = ["device", "device", "mt", "mt", "device", "device", "mt", "mt", "mt", "mt", "device", "device",
+           "key-center", "bsf", "key-center", "key-center", "device", "device"]
+
+
+class FullProcedure(SystemTest):
+    """Common to both modes; GBA_ME overrides."""
+    variations = {"record_ub": True}
+    mode = "gba-u"
+    run_: Establishment
+    secrets: RunSecrets
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.run_ = cls.establish()
+        cls.secrets = RunSecrets.of(cls.rig)
+
+    def test_succeeds(self) -> None:
+        self.assertEqual(self.run_.result.status, 0, self.run_.result.log)
+        self.assertEqual(self.run_.result["result"], "established")
+        self.assertEqual(self.run_.result["procedure"], "full")
+
+    def test_eighteen_steps_in_order(self) -> None:
+        self.assertEqual(self.run_.procedure, "full")
+        self.assertEqual(self.run_.steps(), list(range(1, 19)))
+        self.assertEqual([event.party for event in self.run_.events if event.full], PARTIES)
+
+    def test_all_three_hold_the_same_key(self) -> None:
+        self.assertTrue(self.run_.keys_match, fingerprints(self.run_.events, self.run_.result))
+
+    def test_key_is_the_one_of_the_specification(self) -> None:
+        self.assertEqual(self.run_.result["fingerprint"], self.secrets.fingerprint())
+
+    def test_b_tid_and_naf_id(self) -> None:
+        self.assertEqual(self.run_.result["b_tid"], self.secrets.b_tid)
+        self.assertEqual(self.run_.result["naf_id"],
+                         {"fqdn": self.rig.options.subscriber.naf_fqdn, "ua": "ff00033259"})
+
+    def test_mode(self) -> None:
+        self.assertEqual(self.run_.result["mode"], self.mode)
+        session, = self.rig.ctl("status")["sessions"]
+        self.assertEqual(session["mode"], self.mode)
+
+    def test_least_traffic(self) -> None:
+        self.assertEqual(self.run_.counts["gba_runs"], 1)
+        self.assertEqual(self.run_.counts["http_exchanges"], 2)
+        self.assertEqual(self.run_.counts["bootstrapping_authenticates"], 1)
+        self.assertEqual(self.rig.ub.connections, 1)
+
+    def test_both_sides_have_it_confirmed(self) -> None:
+        state = self.device_state()
+        self.assertEqual(state["key_state"], "established")
+        self.assertTrue(state["confirmed"])
+        key_file = self.rig.devices[0].key_file
+        self.assertEqual(stat.S_IMODE(key_file.stat().st_mode), 0o600)
+
+    def test_naf_list(self) -> None:
+        naf, = self.rig.ctl("naf", "list")
+        self.assertEqual(naf["fqdn"], self.rig.options.subscriber.naf_fqdn)
+
+
+class FullProcedureGbaMe(FullProcedure):
+    """A subscriber of GBA_ME whose card has no GBA service."""
+    variations = {"record_ub": True, "mode": "gba-me"}
+    mode = "gba-me"
+
+
+class Again(SystemTest):
+    """5.5.1 with the stored key, then 5.5.3 by a second device, both without the BSF's Ub and without bootstrapping."""
+    variations = {"record_ub": True, "devices": 2}
+    first: Establishment
+    resumed: Establishment
+    second: Establishment
+    ub_octets: int
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.first = cls.establish()
+        cls.ub_octets = len(cls.rig.ub.sent)
+        cls.resumed = cls.establish()
+        cls.second = cls.establish(2)
+
+    def test_stored_key_is_accepted(self) -> None:
+        self.assertTrue(self.resumed.ok, self.resumed.result)
+        self.assertEqual(self.resumed.result["result"], "resumed")
+        self.assertEqual([event.name for event in self.resumed.events], ["stored-key-tried", "stored-key-accepted"])
+        self.assertEqual(self.resumed.result["fingerprint"], self.first.result["fingerprint"])
+
+    def test_sixteen_steps_in_order(self) -> None:
+        self.assertTrue(self.second.ok, self.second.result)
+        self.assertEqual(self.second.procedure, "optimised")
+        self.assertEqual(self.second.result["procedure"], "optimised")
+        self.assertEqual(self.second.steps(), list(range(1, 17)))
+        self.assertEqual(self.second.result["b_tid"], self.first.result["b_tid"])
+
+    def test_second_key_is_another_and_the_right_one(self) -> None:
+        self.assertTrue(self.second.keys_match)
+        self.assertNotEqual(self.second.result["fingerprint"], self.first.result["fingerprint"])
+        self.assertEqual(self.second.result["fingerprint"], RunSecrets.of(self.rig).fingerprint(2))
+
+    def test_no_ub_traffic(self) -> None:
+        self.assertGreater(self.ub_octets, 0)
+        self.assertEqual(len(self.rig.ub.sent), self.ub_octets)
+        for run in (self.resumed, self.second):
+            self.assertEqual(run.counts["http_exchanges"], 0)
+            self.assertEqual(run.counts["gba_runs"], 0)
+
+    def test_no_bootstrapping_apdu(self) -> None:
+        self.assertEqual(self.first.counts["bootstrapping_authenticates"], 1)
+        for run in (self.resumed, self.second):
+            self.assertEqual(run.counts["bootstrapping_authenticates"], 0)
+            # NAF_ID is the same: Ks_ext_NAF is still there, the card is not asked for it again
+            self.assertEqual(run.counts["apdus"], 0)
+
+    def test_statistics(self) -> None:
+        statistics = self.rig.statistics()
+        self.assertEqual(statistics["establishments_full"], 1)
+        self.assertEqual(statistics["establishments_optimised"], 1)
+        self.assertEqual(statistics["keys_confirmed"], 2)
+        self.assertEqual(statistics["keys_resumed"], 1)
+
+
+class ForgottenKey(SystemTest):
+    """The device has lost its key: the MT's own one must not stop a new establishment (5.5.3), which replaces it."""
+
+    def test_new_establishment(self) -> None:
+        self.assertTrue(self.establish().ok)
+        self.rig.run_device(self.rig.devices[0], "forget", "--all")
+        self.assertEqual(self.rig.run_device(self.rig.devices[0], "status")["keys"], [])
+        again = self.establish()
+        self.assertTrue(again.ok, again.result)
+        self.assertTrue(again.keys_match)
+
+
+class RestartedDaemon(SystemTest):
+    """The MT has lost everything: the device's stored key is refused (5.5.1), a full procedure follows."""
+
+    def test_full_procedure_after_refusal(self) -> None:
+        first = self.establish()
+        self.assertTrue(first.ok)
+        self.assertEqual(self.rig.parties["mtkeyd"].stop(), 0)
+        self.rig.start_daemon()
+        again = self.establish()
+        self.assertTrue(again.ok, again.result)
+        self.assertEqual([event.name for event in again.events][:2], ["stored-key-tried", "stored-key-refused"])
+        self.assertEqual(again.steps(), list(range(1, 19)))
+        self.assertNotEqual(again.result["b_tid"], first.result["b_tid"])
+
+
+if __name__ == "__main__":
+    tap.main()

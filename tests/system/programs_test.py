@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What every program does besides its work: help, version, clean end, errors in its configuration that can be mended."""
+import signal
+import tempfile
+import shutil
+import unittest
+from pathlib import Path
+
+from harness import Options, Rig, SystemTest, build_folder, eventually
+from rig.processes import run
+import tap
+
+PROGRAMS = ["mtkeyd", "mtkeyctl", "mtkey-device", "mtkey-bsf", "mtkey-nafkc", "virtual-uicc"]
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self) -> None:
+        self.rig = Rig(Options(build=build_folder()))  # not entered: only to find programs
+
+    def test_help_and_version(self) -> None:
+        for name in PROGRAMS:
+            for option, expected in (("--help", name), ("--version", "0.1")):
+                with self.subTest(program=name, option=option):
+                    done = run(name, [self.rig.program(name), option], timeout=10)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertIn(expected, done.stdout)
+
+    def test_unknown_option(self) -> None:
+        for name in PROGRAMS:
+            with self.subTest(program=name):
+                done = run(name, [self.rig.program(name), "--no-such-option"], timeout=10)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertTrue(done.stderr)
+
+
+class Configuration(unittest.TestCase):
+    """Errors carry file, line, key and remedy."""
+
+    def setUp(self) -> None:
+        self.rig = Rig(Options(build=build_folder()))
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def failure_of(self, text: str, mode: int = 0o600, status: int = 2) -> str:
+        path = self.folder / "mtkeyd.toml"
+        path.write_text(text)
+        path.chmod(mode)
+        done = run("mtkeyd", [self.rig.program("mtkeyd"), "--config", str(path)], timeout=10)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertIn(str(path), done.stderr)
+        return done.stderr
+
+    def test_wrong_word(self) -> None:
+        error = self.failure_of('[uicc]\nreader = "*"\n\n[gba]\nmode = "sometimes"\n')
+        self.assertIn(":5", error)
+        self.assertIn("mode", error)
+        self.assertIn("prefer-uicc", error)
+
+    def test_unknown_key(self) -> None:
+        error = self.failure_of('[uicc]\nreadr = "*"\n')
+        self.assertIn(":2", error)
+        self.assertIn("readr", error)
+        self.assertIn("reader", error)
+
+    def test_wrong_type(self) -> None:
+        error = self.failure_of('[gba]\nallow_downgrade = "yes"\n')
+        self.assertIn(":2", error)
+        self.assertIn("allow_downgrade", error)
+
+    def test_no_toml(self) -> None:
+        self.assertIn(":2", self.failure_of('[uicc]\nreader = \n'))
+
+    def test_writable_by_others(self) -> None:
+        self.assertIn("chmod go-w", self.failure_of("", mode=0o666, status=4))
+
+    def test_missing_file(self) -> None:
+        done = run("mtkeyd", [self.rig.program("mtkeyd"), "--config", str(self.folder / "none")], timeout=10)
+        self.assertEqual(done.returncode, 5, done.stderr)  # not found
+        self.assertIn(str(self.folder / "none"), done.stderr)
+
+
+class CleanEnd(SystemTest):
+    """Every server ends with status 0 on SIGTERM and on SIGINT, also in the middle of things."""
+
+    def test_1_sigterm(self) -> None:
+        self.assertTrue(self.establish().ok)
+        for name in ("mtkeyd", "mtkey-nafkc", "mtkey-bsf", "virtual-uicc"):
+            with self.subTest(program=name):
+                self.assertEqual(self.rig.parties[name].stop(), 0, name)
+
+    def test_2_sigint(self) -> None:
+        self.rig.start_bsf()
+        self.rig.start_daemon()  # without a card: it has gone
+        for name in ("mtkeyd", "mtkey-bsf"):
+            with self.subTest(program=name):
+                party = self.rig.parties[name]
+                party.process.send_signal(signal.SIGINT)
+                self.assertEqual(party.process.wait(10), 0, name)
+
+
+class CardGone(SystemTest):
+    """The card is taken out: the B-TID goes, the daemon stays and says so."""
+
+    def test_session_ends_with_the_card(self) -> None:
+        self.assertTrue(self.establish().ok)
+        self.assertEqual(len(self.rig.ctl("status")["sessions"]), 1)
+        self.rig.parties["virtual-uicc"].stop()
+        eventually(lambda: self.rig.ctl("status")["sessions"] == [], "the session is gone")
+        eventually(lambda: self.rig.ctl("status")["state"] == "no-card", "the state is no-card")
+
+
+class Authorisation(SystemTest):
+    """Without polkit on the bus root and the daemon's own user pass."""
+
+    def test_own_user_may_bootstrap(self) -> None:
+        session = self.rig.ctl("bootstrap")
+        self.assertEqual(session["mode"], "gba-u")
+
+    def test_daemon_not_running(self) -> None:
+        done = run("mtkeyctl", [self.rig.program("mtkeyctl"), "--bus", "unix:path=/nonexistent", "status"], timeout=10)
+        self.assertEqual(done.returncode, 3, done.stderr)
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A wrong key anywhere ends in a clear error on both sides and in no stored key."""
+import json
+import re
+import secrets
+
+from harness import SystemTest, new_device_id
+import tap
+
+
+# What the MT tells the device is the group that its error belongs to, and the MT's sentence: the names of the local
+# interface are fewer than those of the MT (docs/local-interface.md).
+FROM_CARD = ("CardFailed", "MacFailure")
+FROM_BSF = ("BsfUnreachable", "BsfUntrusted")
+
+
+class WrongKAtBsf(SystemTest):
+    variations = {"k_at_bsf": secrets.token_hex(16)}
+
+    def test_card_refuses_the_challenge(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, *FROM_CARD)
+        self.assertIn("check K/OPc", run.result["message"])
+        self.assertIn("check K/OPc", self.daemon_log())
+        self.assertEqual(self.rig.ctl("status")["sessions"], [])
+
+    def test_bootstrap_alone_fails_likewise(self) -> None:
+        done = self.rig.try_ctl("--json", "bootstrap")
+        self.assertEqual(done.returncode, 6, done.stderr)  # card
+        self.assertEqual(json.loads(done.stdout)["error"], "MacFailure")
+        self.assertIn("check K/OPc", done.stderr)
+
+
+class WrongModeAtBsf(SystemTest):
+    """The card does GBA, the BSF sends an ordinary challenge: no silent fallback without an authenticated BSF."""
+    variations = {"mode": "gba-me", "card_has_gba": True}
+
+    def test_card_refuses_the_challenge(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, *FROM_CARD)
+        self.assertEqual(run.counts["gba_me_runs"], 0)
+        self.assertEqual(run.counts["gba_runs_failed"], 1)
+
+
+class FlippedRspauth(SystemTest):
+    """Somebody on Ub changes one digit of rspauth: the BSF has not proved that it knows the key."""
+    variations = {"record_ub": True}
+
+    def test_answer_is_thrown_away(self) -> None:
+        def flip(octets: bytes) -> bytes:
+            return re.sub(rb'(rspauth=")(.)', lambda m: m[1] + (b"0" if m[2] != b"0" else b"1"), octets)
+        self.rig.ub.alter = flip
+        run = self.establish()
+        self.assertIn(b"rspauth=", self.rig.ub.received)
+        self.assert_failed(run, *FROM_BSF)
+        self.assertIn("did not prove that it knows the key", run.result["message"])
+        self.assertIn("did not prove that it knows the key", self.daemon_log())
+        self.assertEqual(self.rig.ctl("status")["sessions"], [])
+
+    def test_without_the_change_it_works(self) -> None:
+        self.rig.ub.alter = None
+        self.assertTrue(self.establish().ok)
+
+
+class ChangedBtid(SystemTest):
+    """The B-TID in the BSF's document is changed on the way: auth-int covers it."""
+    variations = {"record_ub": True}
+
+    def test_answer_is_thrown_away(self) -> None:
+        self.rig.ub.alter = lambda octets: re.sub(
+            rb"(<btid>)(.)", lambda m: m[1] + (b"A" if m[2] != b"A" else b"B"), octets)
+        run = self.establish()
+        self.assertIn(b"<btid>", self.rig.ub.received)
+        self.assert_failed(run, *FROM_BSF)
+        self.assertIn("did not prove that it knows the key", run.result["message"])
+        self.assertIn("did not prove that it knows the key", self.daemon_log())
+
+
+class CertificateFromAnotherCa(SystemTest):
+    variations = {"strange_device_ca": True}
+
+    def test_key_center_refuses_the_device(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, "PeerUntrusted", "KeyCenterRejected")
+        # In TLS 1.3 the client has finished before the server has looked at its certificate.
+        self.assertNotIn("credentials-requested", [event.name for event in run.events])
+        self.assertIn("certificate", self.rig.log("mtkey-nafkc").read_text().lower())
+
+
+class DeviceIdNotInCertificate(SystemTest):
+    variations = {"device_id_in_certificate": new_device_id()}
+
+    def test_key_center_gives_no_key(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, "KeyCenterRejected", "PeerUntrusted")
+        self.assertNotIn("credentials-requested", [event.name for event in run.events])
+        self.assertTrue(self.rig.log("mtkey-nafkc").read_text())
+
+
+class BtidUnknownToBsf(SystemTest):
+    """The Key Center's BSF knows no B-TID of this MT, not even a fresh one."""
+    variations = {"zn_at_another_bsf": True}
+
+    def test_ends_in_an_error_and_no_key(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, "BtidUnknown", "KeyCenterRejected")
+        names = [event.name for event in run.events]
+        self.assertIn("credentials-requested", names)
+        self.assertNotIn("credentials-returned", names)
+        for log in ("mtkey-nafkc", "other-bsf"):
+            self.assertRegex(self.rig.log(log).read_text(), "B-TID|b_tid|btid", log)
+
+
+class BtidForgottenByBsf(SystemTest):
+    """The BSF has lost its memory between the MT's bootstrapping and the device's request: a new run mends it."""
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.rig.ctl("bootstrap")
+        cls.rig.restart_bsf()
+
+    def test_device_asks_for_a_new_b_tid(self) -> None:
+        old = self.rig.ctl("status")["sessions"][0]["b_tid"]
+        run = self.establish()
+        self.assertTrue(run.ok, run.result)
+        names = [event.name for event in run.events]
+        self.assertLess(names.index("credentials-requested"), names.index("gba-run-started"))
+        self.assertEqual(names.count("credentials-returned"), 1)
+        self.assertNotIn(run.result["b_tid"], old)
+        self.assertEqual(run.counts["gba_runs"], 1)
+        self.assertTrue(run.keys_match)
+
+
+if __name__ == "__main__":
+    tap.main()

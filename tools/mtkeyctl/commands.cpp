@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/mtkeyctl/commands.hpp"
+
+#include "base/clock.hpp"
+#include "tools/mtkeyctl/objects.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace mtkey::tools {
+
+using nlohmann::json;
+
+namespace {
+
+std::string time_text(const json& seconds) {
+    const auto value = seconds.get<std::uint64_t>();
+    if (value == 0) {
+        return "-";
+    }
+    return format_utc(UtcTime(std::chrono::seconds(static_cast<std::int64_t>(value))));
+}
+
+std::string text(const json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || found->is_null()) {
+        return "-";
+    }
+    const std::string value = found->is_string() ? found->get<std::string>() : found->dump();
+    return value.empty() ? "-" : value;
+}
+
+void print_json(const json& value) {
+    std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+}
+
+void print_problem(const json& owner) {
+    const auto found = owner.find("last_error");
+    if (found != owner.end() && found->is_object()) {
+        std::cout << "         " << text(*found, "message") << "\n";
+    }
+}
+
+} // namespace
+
+int show_status(sdbus::IConnection& connection, const Output& output) {
+    const json state = status(fetch(connection));
+    if (output.json) {
+        print_json(state);
+        return 0;
+    }
+    std::cout << "mtkeyd   " << text(state, "version") << ", " << text(state, "state")
+              << ", policy " << text(state, "gba_policy") << "\n";
+    if (const auto& uicc = state["uicc"]; uicc.is_object()) {
+        std::cout << "UICC     " << text(uicc, "state") << " in " << text(uicc, "reader") << ", "
+                  << text(uicc, "identity") << ", GBA_U " << (uicc["gba_u"].get<bool>() ? "yes" : "no")
+                  << "\n";
+        print_problem(uicc);
+    } else {
+        std::cout << "UICC     none\n";
+    }
+    for (const auto& session : state["sessions"]) {
+        std::cout << "session  " << text(session, "b_tid") << ", " << text(session, "mode")
+                  << ", until " << time_text(session["expires"]) << "\n";
+    }
+    for (const auto& transport : state["transports"]) {
+        const std::string path = text(transport, "path");
+        std::cout << "link     " << path.substr(path.rfind('/') + 1) << " (" << text(transport, "type")
+                  << ") " << text(transport, "state") << ", connections "
+                  << text(transport, "connections") << "\n";
+        print_problem(transport);
+    }
+    std::cout << "devices  " << state["devices"].size() << " (mtkeyctl device list)\n";
+    return 0;
+}
+
+int bootstrap(sdbus::IConnection& connection, const Output& output, bool force,
+              const std::string& naf) {
+    std::map<std::string, sdbus::Variant> options{{"force", sdbus::Variant(force)}};
+    if (!naf.empty()) {
+        options["naf"] = sdbus::Variant(naf);
+    }
+    auto proxy = sdbus::createProxy(connection, kBusName, kRootPath);
+    sdbus::ObjectPath session;
+    proxy->callMethod("Bootstrap")
+        .onInterface("org.mtkeyd1.Manager1")
+        .withTimeout(std::chrono::seconds(output.timeout_seconds))
+        .withArguments(options)
+        .storeResultsTo(session);
+    const json sessions = list(fetch(connection), "Session1");
+    for (const auto& one : sessions) {
+        if (one["path"] == std::string(session)) {
+            if (output.json) {
+                print_json(one);
+            } else {
+                std::cout << "bootstrapped: " << text(one, "b_tid") << ", " << text(one, "mode")
+                          << ", until " << time_text(one["expires"]) << ", " << text(one, "http_exchanges")
+                          << " HTTP exchanges, " << text(one, "authenticates") << " AUTHENTICATE\n";
+            }
+            return 0;
+        }
+    }
+    throw sdbus::Error("org.mtkeyd1.Error.NoCard", "the session ended at once");
+}
+
+int list_devices(sdbus::IConnection& connection, const Output& output) {
+    const json devices = list(fetch(connection), "Device1");
+    if (output.json) {
+        print_json(devices);
+        return 0;
+    }
+    for (const auto& device : devices) {
+        std::cout << text(device, "device_id") << "\n    key " << text(device, "key_state")
+                  << (device["approved"].get<bool>() ? "" : " (not approved)") << ", until "
+                  << time_text(device["expires"]) << ", key center " << text(device, "naf")
+                  << ", seen " << time_text(device["last_seen"]) << " at "
+                  << text(device, "transport") << "\n";
+    }
+    return 0;
+}
+
+int forget_device(sdbus::IConnection& connection, const Output& output,
+                  const std::string& device_id) {
+    sdbus::createProxy(connection, kBusName, kRootPath)
+        ->callMethod("ForgetDevice")
+        .onInterface("org.mtkeyd1.Manager1")
+        .withTimeout(std::chrono::seconds(output.timeout_seconds))
+        .withArguments(device_id, std::map<std::string, sdbus::Variant>{});
+    if (output.json) {
+        print_json(json{{"forgotten", device_id}});
+    } else {
+        std::cout << "forgotten: " << device_id << "\n";
+    }
+    return 0;
+}
+
+int list_nafs(sdbus::IConnection& connection, const Output& output) {
+    const json nafs = list(fetch(connection), "NafKeyCenter1");
+    if (output.json) {
+        print_json(nafs);
+        return 0;
+    }
+    for (const auto& naf : nafs) {
+        std::cout << text(naf, "priority") << "  " << text(naf, "fqdn") << "  " << text(naf, "ua")
+                  << "  " << text(naf, "origin") << "\n";
+    }
+    return 0;
+}
+
+namespace {
+
+/// One event of the daemon as JSON; null for what does not concern us.
+json event_of(sdbus::Message& message) {
+    const std::string member = message.getMemberName();
+    json event{{"event", json_name(member)}};
+    if (member == "PropertiesChanged") {
+        std::string interface;
+        Properties changed;
+        message >> interface >> changed;
+        event["path"] = message.getPath();
+        event["interface"] = interface;
+        event["changed"] = to_json(changed);
+    } else if (member == "InterfacesAdded") {
+        sdbus::ObjectPath path;
+        Interfaces interfaces;
+        message >> path >> interfaces;
+        event["path"] = std::string(path);
+        for (const auto& [name, properties] : interfaces) {
+            if (name.starts_with("org.mtkeyd1.")) {
+                event["interface"] = name;
+                event["changed"] = to_json(properties);
+            }
+        }
+    } else if (member == "InterfacesRemoved") {
+        sdbus::ObjectPath path;
+        message >> path;
+        event["path"] = std::string(path);
+    } else if (member == "KeyEstablished") {
+        Properties details;
+        message >> details;
+        event["path"] = message.getPath();
+        event["details"] = to_json(details);
+    } else if (member == "ProcedureFailed" || member == "BootstrapFailed") {
+        std::string name;
+        std::string sentence;
+        message >> name >> sentence;
+        event["path"] = message.getPath();
+        event["error"] = name;
+        event["message"] = sentence;
+    } else {
+        return nullptr;
+    }
+    return event;
+}
+
+void print_event(const json& event, const Output& output) {
+    if (output.json) {
+        std::cout << event.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+        return;
+    }
+    std::cout << format_utc(SystemClock().utc_now()) << "  " << std::left << std::setw(20)
+              << event["event"].get<std::string>() << text(event, "path");
+    for (const char* key : {"changed", "details"}) {
+        const auto found = event.find(key);
+        if (found == event.end()) {
+            continue;
+        }
+        for (const auto& [name, value] : found->items()) {
+            std::cout << "  " << name << "=" << (value.is_string() ? value.get<std::string>() : value.dump());
+        }
+    }
+    if (event.contains("error")) {
+        std::cout << "  " << text(event, "error") << ": " << text(event, "message");
+    }
+    std::cout << std::endl;
+}
+
+} // namespace
+
+int monitor(sdbus::IConnection& connection, const Output& output) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    const int signal_fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
+
+    const auto slot = connection.addMatch(
+        "type='signal',sender='org.mtkeyd1'", [&output](sdbus::Message& message) {
+            // Nothing may leave a match handler of sdbus-c++ 1.2.
+            try {
+                const json event = event_of(message);
+                if (!event.is_null()) {
+                    print_event(event, output);
+                }
+            } catch (const std::exception& problem) {
+                std::cerr << "mtkeyctl: event not understood: " << problem.what() << "\n";
+            }
+        });
+    int status = 0;
+    while (true) {
+        while (connection.processPendingRequest()) {
+        }
+        const auto wanted = connection.getEventLoopPollData();
+        pollfd fds[2] = {{wanted.fd, wanted.events, 0}, {signal_fd, POLLIN, 0}};
+        ::poll(fds, 2, wanted.getPollTimeout());
+        if (fds[1].revents != 0) {
+            break;
+        }
+    }
+    ::close(signal_fd);
+    return status;
+}
+
+} // namespace mtkey::tools

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "uicc/ef_parsers.hpp"
+
+#include "uicc/ber_tlv.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace mtkey::uicc {
+namespace {
+constexpr std::uint8_t kUnusedNibble = 0x0F;
+constexpr std::size_t kLongestFqdn = 253;
+
+std::uint8_t nibble(ByteView octets, std::size_t index) {
+    const auto octet = octets[index / 2];
+    return index % 2 == 0 ? octet & 0x0F : octet >> 4;
+}
+
+bool all_unused(ByteView octets, std::uint8_t value) {
+    return std::ranges::all_of(octets, [value](std::uint8_t octet) { return octet == value; });
+}
+
+DirEntry::Kind kind_of(ByteView aid) {
+    // RID of 3GPP, then the application code (TS 101 220 annex E).
+    constexpr std::array<std::uint8_t, 7> kUsim{0xA0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02};
+    constexpr std::array<std::uint8_t, 7> kIsim{0xA0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x04};
+    const auto starts_with = [aid](ByteView prefix) {
+        return aid.size() >= prefix.size() && std::ranges::equal(aid.first(prefix.size()), prefix);
+    };
+    if (starts_with(kUsim)) {
+        return DirEntry::Kind::Usim;
+    }
+    return starts_with(kIsim) ? DirEntry::Kind::Isim : DirEntry::Kind::Other;
+}
+} // namespace
+
+Result<std::optional<DirEntry>> parse_dir_record(ByteView record) {
+    const auto application = MTKEY_TRY(find_tlv(record, 0x61));
+    if (!application) {
+        return std::nullopt;
+    }
+    DirEntry entry;
+    TlvReader reader(*application);
+    while (const auto object = MTKEY_TRY(reader.next())) {
+        if (object->tag == 0x4F) {
+            entry.aid.assign(object->value.begin(), object->value.end());
+        } else if (object->tag == 0x50) {
+            entry.label = as_text(object->value);
+        }
+    }
+    if (entry.aid.size() < 5 || entry.aid.size() > 16) {
+        return fail(Errc::Malformed, "EF_DIR record whose AID is not of 5 to 16 octets");
+    }
+    entry.kind = kind_of(entry.aid);
+    return entry;
+}
+
+Result<std::string> parse_iccid(ByteView file) {
+    std::string digits;
+    for (std::size_t i = 0; i < std::min<std::size_t>(file.size(), 10) * 2; ++i) {
+        const auto digit = nibble(file, i);
+        if (digit == kUnusedNibble) {
+            break;
+        }
+        digits.push_back("0123456789ABCDE"[digit]);
+    }
+    if (digits.size() <
+        10) { // ITU-T E.118: 89, country, issuer, number; nothing sensible is shorter
+        return fail(Errc::Malformed, "EF_ICCID holds no card number");
+    }
+    return digits;
+}
+
+Result<std::string> parse_imsi(ByteView file) {
+    if (file.empty() || file[0] < 1 || file[0] > 8 || file.size() < 1U + file[0]) {
+        return fail(Errc::Malformed, "EF_IMSI has a wrong length");
+    }
+    const auto content = file.subspan(1, file[0]);
+    const auto first = nibble(content, 0); // type 001 and the parity bit
+    if ((first & 0x07) != 0x01) {
+        return fail(Errc::Malformed, "EF_IMSI holds another type of identity");
+    }
+    const bool odd = (first & 0x08) != 0;
+    const auto count = content.size() * 2 - (odd ? 1 : 2);
+    std::string digits;
+    for (std::size_t i = 1; i <= count; ++i) {
+        const auto digit = nibble(content, i);
+        if (digit > 9) {
+            return fail(Errc::Malformed, "EF_IMSI holds something else than digits");
+        }
+        digits.push_back(static_cast<char>('0' + digit));
+    }
+    if (digits.size() < 6) {
+        return fail(Errc::Malformed, "EF_IMSI is too short for MCC, MNC and a subscriber");
+    }
+    if (!odd && nibble(content, count + 1) != kUnusedNibble) {
+        return fail(Errc::Malformed, "EF_IMSI contradicts its parity");
+    }
+    return digits;
+}
+
+std::optional<unsigned> parse_mnc_length(ByteView file) {
+    if (file.size() < 4) { // cards before Release 4 had three octets
+        return std::nullopt;
+    }
+    const unsigned length = file[3] & 0x0F;
+    return length == 2 || length == 3 ? std::optional(length) : std::nullopt;
+}
+
+unsigned usual_mnc_length(std::string_view imsi) {
+    // ITU-T E.212: countries whose mobile networks all have three digits.
+    constexpr std::array<std::string_view, 18> kThreeDigits{
+        "302", "310", "311", "312", "313", "314", "315", "316", "334",
+        "338", "342", "344", "346", "348", "708", "722", "732", "376"};
+    return std::ranges::find(kThreeDigits, imsi.substr(0, 3)) != kThreeDigits.end() ? 3 : 2;
+}
+
+bool service_available(ByteView table, unsigned service) {
+    if (service == 0 || (service - 1) / 8 >= table.size()) {
+        return false;
+    }
+    return (table[(service - 1) / 8] >> ((service - 1) % 8) & 1) != 0;
+}
+
+Result<std::optional<std::string>> parse_nafkca_record(ByteView record) {
+    if (all_unused(record, 0xFF) || all_unused(record, 0x00)) {
+        return std::nullopt;
+    }
+    const auto value = MTKEY_TRY(find_tlv(record, 0x80));
+    if (!value) {
+        return fail(Errc::Malformed, "EF_NAFKCA record without address");
+    }
+    if (value->empty()) {
+        return std::nullopt;
+    }
+    const auto fqdn = as_text(*value);
+    const auto is_allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '.' || c == '_';
+    };
+    if (fqdn.size() > kLongestFqdn || !std::ranges::all_of(fqdn, is_allowed) ||
+        fqdn.front() == '.' || fqdn.find("..") != std::string_view::npos) {
+        return fail(Errc::Malformed, "EF_NAFKCA record that is no FQDN");
+    }
+    return std::string(fqdn);
+}
+
+} // namespace mtkey::uicc

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.hpp"
+#include "uicc/card_channel.hpp"
+#include "uicc/pcsc_context.hpp"
+#include "uicc/transmit.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+// PC/SC: cards. Every call here may block as long as pcscd or a reader likes: for worker threads
+// only.
+namespace mtkey::uicc {
+
+enum class Sharing : std::uint8_t { Exclusive, Shared };
+enum class Disposition : std::uint8_t { Leave, Reset, Unpower };
+
+struct ConnectOptions {
+    Sharing sharing = Sharing::Exclusive;
+    /// Reset: any local process could use a card on which our PIN is still verified.
+    Disposition on_leaving = Disposition::Reset;
+    /// How long to try again while another program holds the reader.
+    std::chrono::milliseconds patience{0};
+};
+
+class ScardConnection; // the handle; pcsc.cpp
+
+/// Exclusive use of the card from begin() to the end of this object; the only thing that can
+/// transmit to it. Borrows the ScardCard's connection: ends before it.
+class Transaction final : public CardChannel {
+public:
+    Transaction(Transaction&& other) noexcept
+        : connection_(std::exchange(other.connection_, nullptr)),
+          card_was_reset_(other.card_was_reset_) {}
+    Transaction& operator=(Transaction&&) = delete;
+    ~Transaction() override;
+
+    /// `detail` is the SCARD code. After NoCard this object only gives errors.
+    [[nodiscard]] Result<ResponseApdu> transmit(const CommandApdu& command) override;
+    /// Somebody had reset the card before begin(): selection and PIN are gone.
+    [[nodiscard]] bool card_was_reset() const { return card_was_reset_; }
+
+private:
+    friend class ScardCard;
+    Transaction(ScardConnection& connection, bool card_was_reset)
+        : connection_(&connection), card_was_reset_(card_was_reset) {}
+    ScardConnection* connection_;
+    bool card_was_reset_;
+};
+
+/// Owns one connection to a card; leaves it as its disposition says. Must end before its context.
+/// One whose card was removed is of no use any more and must be dropped: pcscd counts it as a user
+/// of the reader still.
+class ScardCard {
+public:
+    ScardCard(ScardCard&&) noexcept;
+    ScardCard& operator=(ScardCard&&) noexcept;
+    ~ScardCard();
+
+    /// Waits while another program is in a transaction (shared cards only). A card that was reset
+    /// is reconnected first.
+    [[nodiscard]] Result<Transaction> begin();
+    /// After a reset, or for a card that went mute: keep power, else reset, else cold reset, else
+    /// the last Error.
+    [[nodiscard]] Result<void> reconnect();
+
+    [[nodiscard]] const std::string& reader() const;
+    [[nodiscard]] Protocol protocol() const;
+    /// Command APDUs sent since connect(), GET RESPONSE included.
+    [[nodiscard]] unsigned apdu_count() const;
+    void set_disposition(Disposition on_leaving);
+
+private:
+    friend Result<ScardCard> connect(const ScardContext&, const std::string&,
+                                     const ConnectOptions&);
+    explicit ScardCard(std::unique_ptr<ScardConnection> connection);
+    std::unique_ptr<ScardConnection> connection_;
+};
+
+/// Errors: NoReader, NoCard, ReaderBusy (context names the reader), CardFailed (mute),
+/// NotAuthorized (polkit).
+[[nodiscard]] Result<ScardCard> connect(const ScardContext& context, const std::string& reader,
+                                        const ConnectOptions& options = {});
+
+/// Context and card of one worker; released in the right order.
+struct CardSession {
+    ScardContext context;
+    ScardCard card;
+};
+
+/// connect() with a context of its own and a limit: SCardConnect waits without end while another
+/// program is in a transaction. TimedOut after it: the thread that is stuck is left behind with its
+/// context. With two of them left behind nothing is tried any more (Internal): end the process and
+/// start anew.
+[[nodiscard]] Result<CardSession> connect_within(std::chrono::milliseconds limit,
+                                                 const std::string& reader,
+                                                 const ConnectOptions& options = {});
+/// How many are stuck now.
+[[nodiscard]] unsigned stuck_connects();
+
+} // namespace mtkey::uicc

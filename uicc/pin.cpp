@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "uicc/pin.hpp"
+
+#include "uicc/status.hpp"
+
+#include <algorithm>
+
+namespace mtkey::uicc {
+namespace {
+constexpr std::uint8_t kVerify = 0x20;
+constexpr std::size_t kPinField = 8;
+constexpr std::size_t kShortestPin = 4;
+constexpr std::uint8_t kUnused = 0xFF;
+
+bool tells_attempts(std::uint16_t sw) {
+    return (sw & 0xFFF0) == 0x63C0;
+}
+
+CommandApdu verify_command(std::uint8_t reference) {
+    CommandApdu command;
+    command.ins = kVerify;
+    command.p2 = reference;
+    return command;
+}
+} // namespace
+
+Result<PinState> query_pin(CardChannel& card, std::uint8_t reference) {
+    const auto response = MTKEY_TRY(card.transmit(verify_command(reference)));
+    if (response.ok() || response.sw == sw::kPinDisabled) {
+        return PinState{PinState::Kind::Satisfied, 0};
+    }
+    if (response.sw == sw::kBlocked || response.sw == 0x63C0) {
+        return fail(Errc::PinBlocked, "no attempt left", response.sw);
+    }
+    if (tells_attempts(response.sw)) {
+        return PinState{PinState::Kind::Wanted, response.sw & 0x0FU};
+    }
+    if (response.sw == sw::kReferenceNotFound) {
+        return PinState{PinState::Kind::Unknown, 0};
+    }
+    return fail(Errc::PinFloor, "the card does not tell how many attempts are left", response.sw);
+}
+
+Result<void> verify_pin(CardChannel& card, std::uint8_t reference, const SecretBytes& pin) {
+    const auto digits = pin.reveal();
+    const auto is_digit = [](std::uint8_t c) { return c >= '0' && c <= '9'; };
+    if (digits.size() < kShortestPin || digits.size() > kPinField ||
+        !std::ranges::all_of(digits, is_digit)) {
+        return fail(Errc::InvalidArgument, "a PIN has 4 to 8 digits; nothing was sent to the card");
+    }
+    auto command = verify_command(reference);
+    command.data = SecretBytes(kPinField);
+    const auto field = command.data.reveal_writable();
+    std::ranges::fill(field, kUnused);
+    std::ranges::copy(digits, field.begin());
+    const auto response = MTKEY_TRY(card.transmit(command));
+    if (response.ok() || response.sw == sw::kPinDisabled) {
+        return {};
+    }
+    if (response.sw == sw::kBlocked || response.sw == 0x63C0) {
+        return fail(Errc::PinBlocked, "that was the last attempt", response.sw);
+    }
+    if (tells_attempts(response.sw)) {
+        return fail(Errc::PinIncorrect, std::to_string(response.sw & 0x0F) + " attempts left",
+                    response.sw & 0x0F);
+    }
+    return status_error(response.sw, "VERIFY");
+}
+
+Result<std::optional<unsigned>>
+satisfy_pin(CardChannel& card, std::uint8_t reference, unsigned floor,
+            const std::function<std::optional<SecretBytes>()>& ask) {
+    const auto state = MTKEY_TRY(query_pin(card, reference));
+    if (state.kind != PinState::Kind::Wanted) {
+        return std::nullopt;
+    }
+    if (state.attempts_left < floor) {
+        return fail(Errc::PinFloor, std::to_string(state.attempts_left) + " attempts left",
+                    state.attempts_left);
+    }
+    const auto pin = ask ? ask() : std::nullopt;
+    if (!pin) {
+        return fail(Errc::PinRequired, std::to_string(state.attempts_left) + " attempts left",
+                    state.attempts_left);
+    }
+    MTKEY_CHECK(verify_pin(card, reference, *pin));
+    return state.attempts_left;
+}
+
+} // namespace mtkey::uicc
