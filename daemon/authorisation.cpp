@@ -85,22 +85,23 @@ void Authorisation::check(const Caller& caller, Action action,
             .onInterface("org.freedesktop.DBus")
             .withTimeout(std::chrono::seconds(5))
             .withArguments(caller.name)
-            .uponReplyInvoke([decided, refuse, ask_polkit](const sdbus::Error* error,
-                                                           const std::uint32_t& uid) {
-                // An exception that leaves a reply handler would end the process (sdbus-c++ 1.2).
-                try {
-                    if (error != nullptr) {
-                        decided(refuse("the caller has left the bus"));
-                    } else if (uid == 0 || uid == ::geteuid()) {
-                        decided({});
-                    } else {
-                        ask_polkit();
+            .uponReplyInvoke(
+                [decided, refuse, ask_polkit](const sdbus::Error* error, const std::uint32_t& uid) {
+                    // An exception that leaves a reply handler would end the process
+                    // (sdbus-c++ 1.2).
+                    try {
+                        if (error != nullptr) {
+                            decided(refuse("the caller has left the bus"));
+                        } else if (uid == 0 || uid == ::geteuid()) {
+                            decided({});
+                        } else {
+                            ask_polkit();
+                        }
+                    } catch (const std::exception& problem) {
+                        log(LogLevel::Error, "authorisation failed", {{"reason", problem.what()}});
+                        decided(refuse("internal error"));
                     }
-                } catch (const std::exception& problem) {
-                    log(LogLevel::Error, "authorisation failed", {{"reason", problem.what()}});
-                    decided(refuse("internal error"));
-                }
-            });
+                });
     } catch (const sdbus::Error& error) {
         decided(refuse(error.what()));
     }

@@ -21,13 +21,14 @@ std::string action_id(Action action); ///< "org.mtkeyd1.bootstrap", ...
 
 /// Who is calling: taken from the message while its handler runs.
 struct Caller {
-    std::string name; ///< unique bus name
+    std::string name;         ///< unique bus name
     bool interactive = false; ///< the caller lets polkit ask its user
 };
 Caller current_caller(const sdbus::IObject& object);
 
-/// The one place that decides about mutating methods. Root and our own user pass; everybody else is for polkit to
-/// decide, asked asynchronously on the same connection. No polkit on the bus = refused.
+/// The one place that decides about mutating methods. Root and our own user pass; everybody else is
+/// for polkit to decide, asked asynchronously on the same connection. No polkit on the bus =
+/// refused.
 class Authorisation {
 public:
     explicit Authorisation(sdbus::IConnection& connection);

@@ -25,7 +25,8 @@ void quietly(Work work) {
 class Bus::Impl {
 public:
     Impl(Reactor& reactor, Mt& mt, TransportHost& transports, const std::string& address)
-        : reactor_(reactor), mt_(mt),
+        : reactor_(reactor),
+          mt_(mt),
           connection_(address.empty() ? sdbus::createSystemBusConnection()
                                       : sdbus::createSessionBusConnectionWithAddress(address)),
           authorisation_(*connection_),
@@ -50,7 +51,8 @@ public:
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    /// Lets sd-bus read, dispatch and write until it has nothing to do, then waits for what it asks for.
+    /// Lets sd-bus read, dispatch and write until it has nothing to do, then waits for what it asks
+    /// for.
     void process() {
         try {
             while (connection_->processPendingRequest()) {
@@ -121,7 +123,8 @@ public:
     void established(const Established& done) {
         quietly([&] {
             if (const auto found = devices_.find(done.device_id); found != devices_.end()) {
-                const auto ends = static_cast<std::uint64_t>(done.expires.time_since_epoch().count());
+                const auto ends =
+                    static_cast<std::uint64_t>(done.expires.time_since_epoch().count());
                 found->second->emitKeyEstablished({{"procedure", sdbus::Variant(done.procedure)},
                                                    {"mode", sdbus::Variant(done.mode)},
                                                    {"naf", sdbus::Variant(done.naf)},

@@ -11,7 +11,8 @@
 
 namespace mtkey::daemon {
 
-/// The daemon on D-Bus: connection, objects of org.mtkeyd1, their signals. Owns all of them; reactor thread only.
+/// The daemon on D-Bus: connection, objects of org.mtkeyd1, their signals. Owns all of them;
+/// reactor thread only.
 class Bus {
 public:
     /// Connects, exports everything, then takes the name. `address` "" = the system bus.

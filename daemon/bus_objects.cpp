@@ -19,7 +19,8 @@ std::uint64_t seconds(UtcTime time) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
 }
 
-/// One answer for one call: a reply that nobody gave says Cancelled instead of leaving the caller to wait.
+/// One answer for one call: a reply that nobody gave says Cancelled instead of leaving the caller
+/// to wait.
 template <typename... Outputs>
 class Reply {
 public:
@@ -121,40 +122,41 @@ ManagerObject::ManagerObject(BusContext& context)
 void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options options) {
     const bool force = option(options, "force", false);
     const auto naf = option(options, "naf", std::string());
-    authorised(context_, getObject(), std::move(result), Action::Bootstrap, [this, force,
-                                                                             naf](auto reply) {
-        std::optional<kdf::NafId> naf_id;
-        if (!naf.empty()) {
-            for (const auto& entry : context_.mt.nafs().entries()) {
-                if (entry.naf_id.fqdn == naf) {
-                    naf_id = entry.naf_id;
-                }
-            }
-            if (!naf_id) {
-                reply->refuse(Error{Errc::NafNotAllowed, 0, printable(naf)});
-                return;
-            }
-        }
-        context_.mt.card().bootstrap(force, [this, reply, naf_id](const Result<void>& done) {
-            if (!done) {
-                reply->refuse(done.error());
-                return;
-            }
-            const auto facts = context_.mt.context();
-            if (!naf_id || !facts) {
-                reply->give(context_.session_path());
-                return;
-            }
-            context_.mt.card().naf_key(*naf_id, facts->b_tid,
-                                       [this, reply](const Result<NafKey>& key) {
-                                           if (key) {
-                                               reply->give(context_.session_path());
-                                           } else {
-                                               reply->refuse(key.error());
-                                           }
-                                       });
-        });
-    });
+    authorised(context_, getObject(), std::move(result), Action::Bootstrap,
+               [this, force, naf](auto reply) {
+                   std::optional<kdf::NafId> naf_id;
+                   if (!naf.empty()) {
+                       for (const auto& entry : context_.mt.nafs().entries()) {
+                           if (entry.naf_id.fqdn == naf) {
+                               naf_id = entry.naf_id;
+                           }
+                       }
+                       if (!naf_id) {
+                           reply->refuse(Error{Errc::NafNotAllowed, 0, printable(naf)});
+                           return;
+                       }
+                   }
+                   context_.mt.card().bootstrap(
+                       force, [this, reply, naf_id](const Result<void>& done) {
+                           if (!done) {
+                               reply->refuse(done.error());
+                               return;
+                           }
+                           const auto facts = context_.mt.context();
+                           if (!naf_id || !facts) {
+                               reply->give(context_.session_path());
+                               return;
+                           }
+                           context_.mt.card().naf_key(*naf_id, facts->b_tid,
+                                                      [this, reply](const Result<NafKey>& key) {
+                                                          if (key) {
+                                                              reply->give(context_.session_path());
+                                                          } else {
+                                                              reply->refuse(key.error());
+                                                          }
+                                                      });
+                       });
+               });
 }
 
 void ManagerObject::CancelBootstrap(sdbus::Result<>&& result) {
@@ -269,9 +271,8 @@ SessionObject::SessionObject(BusContext& context, const std::string& path)
 }
 
 void SessionObject::Discard(sdbus::Result<>&& result) {
-    authorised(context_, getObject(), std::move(result), Action::Bootstrap, [this](auto reply) {
-        context_.mt.card().discard([reply] { reply->give(); });
-    });
+    authorised(context_, getObject(), std::move(result), Action::Bootstrap,
+               [this](auto reply) { context_.mt.card().discard([reply] { reply->give(); }); });
 }
 
 // ---- NafKeyCenter1
@@ -279,7 +280,8 @@ void SessionObject::Discard(sdbus::Result<>&& result) {
 NafObject::NafObject(BusContext& context, keys::NafEntry entry, std::uint32_t priority)
     : AdaptorInterfaces(context.connection,
                         std::string(kRootPath) + "/naf/" + std::to_string(priority)),
-      entry_(std::move(entry)), priority_(priority) {
+      entry_(std::move(entry)),
+      priority_(priority) {
     registerAdaptor();
 }
 
@@ -293,7 +295,8 @@ std::string NafObject::Origin() {
 // ---- Device1
 
 DeviceObject::DeviceObject(BusContext& context, std::string device_id)
-    : AdaptorInterfaces(context.connection, device_path(device_id)), context_(context),
+    : AdaptorInterfaces(context.connection, device_path(device_id)),
+      context_(context),
       device_id_(std::move(device_id)) {
     registerAdaptor();
 }
@@ -326,7 +329,8 @@ std::uint64_t DeviceObject::LastSeen() {
 
 TransportObject::TransportObject(BusContext& context, std::string name)
     : AdaptorInterfaces(context.connection, std::string(kRootPath) + "/transport/" + name),
-      context_(context), name_(std::move(name)) {
+      context_(context),
+      name_(std::move(name)) {
     registerAdaptor();
 }
 

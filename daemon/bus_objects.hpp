@@ -31,8 +31,8 @@ struct BusContext {
     std::function<std::string()> session_path; ///< of the present session
 };
 
-/// The adaptors are thin: they read views and forward calls. No exception but sdbus::Error may leave them (sdbus-c++ 1.2
-/// would end the process), and every call is answered.
+/// The adaptors are thin: they read views and forward calls. No exception but sdbus::Error may
+/// leave them (sdbus-c++ 1.2 would end the process), and every call is answered.
 class ManagerObject final
     : public sdbus::AdaptorInterfaces<sdbus::ObjectManager_adaptor, sdbus::Properties_adaptor,
                                       org::mtkeyd1::Manager1_adaptor> {

@@ -19,13 +19,14 @@ namespace mtkey::daemon {
 /// Counters since start, by the names of Manager1.Statistics.
 using Statistics = std::map<std::string, std::uint64_t>;
 
-/// What the reactor knows of the UICC: a copy made by the card worker at every change. No key is in it.
+/// What the reactor knows of the UICC: a copy made by the card worker at every change. No key is in
+/// it.
 struct CardState {
     enum class State { NoReader, NoCard, Mute, Busy, PinRequired, PinBlocked, Ready, Failed };
     State state = State::NoReader;
     std::string reader;
-    std::string identity;      ///< masked IMPI
-    std::string uicc;          ///< hash of ICCID and IMPI; "" while no card has been read
+    std::string identity; ///< masked IMPI
+    std::string uicc;     ///< hash of ICCID and IMPI; "" while no card has been read
     bool gba = false;
     int pin_attempts_left = -1;
     std::string mnc_source;
@@ -54,10 +55,11 @@ public:
     [[nodiscard]] virtual const CardState& state() const = 0;
     [[nodiscard]] virtual Statistics statistics() const = 0;
 
-    /// Makes sure of a valid context; `force`: a new one whatever there is. Joins the run in progress.
+    /// Makes sure of a valid context; `force`: a new one whatever there is. Joins the run in
+    /// progress.
     virtual void bootstrap(bool force, std::function<void(Result<void>)> done) = 0;
-    /// Ks_(ext)_NAF of the present context. BtidStale when the context is not that of `b_tid` any more, or when the UICC
-    /// says that it has no Ks.
+    /// Ks_(ext)_NAF of the present context. BtidStale when the context is not that of `b_tid` any
+    /// more, or when the UICC says that it has no Ks.
     virtual void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                          std::function<void(Result<NafKey>)> done) = 0;
     /// False when no run is in progress.

@@ -7,7 +7,6 @@
 #include "base/steps.hpp"
 #include "gba/identities.hpp"
 
-
 namespace mtkey::daemon {
 namespace {
 
@@ -19,8 +18,7 @@ std::string identity_hash(std::string_view iccid, std::string_view impi) {
     Bytes lengths;
     append_u16(lengths, iccid.size());
     append_u16(lengths, impi.size());
-    return to_hex(
-        sha256({as_octets("mtkey uicc"), lengths, as_octets(iccid), as_octets(impi)}));
+    return to_hex(sha256({as_octets("mtkey uicc"), lengths, as_octets(iccid), as_octets(impi)}));
 }
 
 std::string_view to_text(uicc::MncSource source) {
@@ -88,7 +86,8 @@ void CardWork::readers_changed(const uicc::ReaderReport& report) {
         reader_.clear();
         return;
     }
-    // The upper half of the state counts insertions and removals: a card that was out however shortly is another one.
+    // The upper half of the state counts insertions and removals: a card that was out however
+    // shortly is another one.
     const std::uint32_t event = chosen->raw >> 16;
     if (chosen->name == reader_ && event == event_ && open_) {
         return;
@@ -116,10 +115,21 @@ std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
         return std::nullopt;
     }
     std::size_t size = content->size();
-    while (size > 0 && (content->reveal()[size - 1] == '\n' || content->reveal()[size - 1] == '\r')) {
+    while (size > 0 &&
+           (content->reveal()[size - 1] == '\n' || content->reveal()[size - 1] == '\r')) {
         --size;
     }
     return SecretBytes(content->reveal().first(size));
+}
+
+uicc::OpenOptions CardWork::open_options() {
+    uicc::OpenOptions out;
+    out.configured_mnc_length = config_.uicc.mnc_length;
+    out.pin = [this](std::string_view iccid) {
+        asked_iccid_ = iccid;
+        return pin_for(iccid);
+    };
+    return out;
 }
 
 Result<void> CardWork::open(const std::string& reader) {
@@ -131,27 +141,20 @@ Result<void> CardWork::open(const std::string& reader) {
     open_.emplace(Open{std::move(session), std::nullopt, {}, {}, {}});
     open_->transaction.emplace(MTKEY_TRY(open_->session.card.begin()));
 
-    std::string asked_iccid;
-    uicc::OpenOptions how;
-    how.configured_mnc_length = config_.uicc.mnc_length;
-    how.pin = [&](std::string_view iccid) {
-        asked_iccid = iccid;
-        return pin_for(iccid);
-    };
-    auto application = uicc::open_usim(*open_->transaction, how);
+    auto application = uicc::open_usim(*open_->transaction, open_options());
     note_apdus();
     if (!application) {
         if (application.error().code == Errc::PinIncorrect) {
             // Never sent again to this card (threats U5).
-            refused_pins_.insert(asked_iccid);
+            refused_pins_.insert(asked_iccid_);
             pin_attempts_left_ = static_cast<int>(application.error().detail);
         }
         return std::unexpected(application.error());
     }
     open_->application = *std::move(application);
     pin_attempts_left_ = open_->application.pin_attempts_left;
-    open_->impi = MTKEY_TRY(
-        gba::impi_from_imsi(open_->application.imsi, open_->application.mnc_length));
+    open_->impi =
+        MTKEY_TRY(gba::impi_from_imsi(open_->application.imsi, open_->application.mnc_length));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
     state_ = CardState::State::Ready;
     last_error_.reset();
@@ -159,7 +162,8 @@ Result<void> CardWork::open(const std::string& reader) {
         open_->transaction.reset();
     }
     log(LogLevel::Notice, "UICC ready",
-        {{"reader", reader}, {"identity", masked_identity(open_->impi)},
+        {{"reader", reader},
+         {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
 }
@@ -203,7 +207,9 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
     }
     if (!open_->transaction) {
         open_->transaction.emplace(MTKEY_TRY(open_->session.card.begin()));
-        MTKEY_CHECK(uicc::select_application(*open_->transaction, open_->application.entry.aid));
+        // Somebody else may have used the card, and it was reset when we left it: selection and PIN
+        // are gone.
+        MTKEY_CHECK(uicc::reopen_usim(*open_->transaction, open_->application, open_options()));
     }
     return &*open_->transaction;
 }
@@ -268,7 +274,8 @@ Result<void> CardWork::bootstrap(bool force) {
     }
     auto* card = MTKEY_TRY(begin_job());
     emit_step(Step::GbaRunStarted, {{"mode", open_->application.gba ? "gba-u" : "gba-me"}});
-    // The card's Ks is gone with the first AUTHENTICATE(DD): the old B-TID must not be handed out again.
+    // The card's Ks is gone with the first AUTHENTICATE(DD): the old B-TID must not be handed out
+    // again.
     context_.reset();
     auto context = run(*card);
     end_job();
@@ -284,7 +291,8 @@ Result<void> CardWork::bootstrap(bool force) {
     statistics_["bootstrapping_authenticates"] += context->counts().bootstrapping_authenticates;
     context_ = *std::move(context);
     log(LogLevel::Notice, "bootstrapped",
-        {{"mode", gba::to_text(context_->mode())}, {"b_tid", masked_b_tid(context_->b_tid())},
+        {{"mode", gba::to_text(context_->mode())},
+         {"b_tid", masked_b_tid(context_->b_tid())},
          {"expires", format_utc(context_->expires())}});
     return {};
 }

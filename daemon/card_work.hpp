@@ -21,8 +21,9 @@
 
 namespace mtkey::daemon {
 
-/// The sequential work with one UICC, as the card worker's thread does it: identify -> Ub -> AUTHENTICATE(DD) -> Ub ->
-/// UPDATE EF_GBABP -> AUTHENTICATE(DE). Owns card, application and GBA context. May block for seconds.
+/// The sequential work with one UICC, as the card worker's thread does it: identify -> Ub ->
+/// AUTHENTICATE(DD) -> Ub -> UPDATE EF_GBABP -> AUTHENTICATE(DE). Owns card, application and GBA
+/// context. May block for seconds.
 class CardWork {
 public:
     CardWork(const Config& config, const Clock& clock, RandomSource& random);
@@ -52,7 +53,9 @@ private:
     void close(CardState::State state);
     void failed(const Error& error);
     std::optional<SecretBytes> pin_for(std::string_view iccid);
-    /// The card for one job; in shared mode a transaction of its own and the application selected anew.
+    uicc::OpenOptions open_options();
+    /// The card for one job; in shared mode a transaction of its own and the application selected
+    /// anew.
     Result<uicc::CardChannel*> begin_job();
     void end_job();
     Result<gba::Context> run(uicc::CardChannel& card);
@@ -63,12 +66,13 @@ private:
     const Clock& clock_;
     RandomSource& random_;
     std::optional<Open> open_;
-    std::string reader_;  ///< where the card is, or would be
+    std::string reader_; ///< where the card is, or would be
     std::uint32_t event_ = 0;
     CardState::State state_ = CardState::State::NoReader;
     std::optional<Error> last_error_;
     int pin_attempts_left_ = -1;
     std::set<std::string, std::less<>> refused_pins_; ///< ICCIDs
+    std::string asked_iccid_;                         ///< of the card that wanted its PIN last
     std::optional<gba::Context> context_;
     Statistics statistics_;
     unsigned apdus_seen_ = 0; ///< of the present card, already in the statistics

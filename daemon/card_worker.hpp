@@ -16,8 +16,8 @@
 
 namespace mtkey::daemon {
 
-/// The card worker of design.md section 3: one thread that does CardWork job by job, fed by the reactor and by the
-/// reader monitor. The public side belongs to the reactor's thread.
+/// The card worker of design.md section 3: one thread that does CardWork job by job, fed by the
+/// reactor and by the reader monitor. The public side belongs to the reactor's thread.
 class CardWorker final : public CardService {
 public:
     CardWorker(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random);
@@ -26,7 +26,9 @@ public:
     CardWorker& operator=(const CardWorker&) = delete;
 
     void set_changed(std::function<void()> changed) { changed_ = std::move(changed); }
-    void set_run_failed(std::function<void(const Error&)> failed) { run_failed_ = std::move(failed); }
+    void set_run_failed(std::function<void(const Error&)> failed) {
+        run_failed_ = std::move(failed);
+    }
     Result<void> start();
     void stop(); ///< cancels, joins both threads, wipes card and context
 

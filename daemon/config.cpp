@@ -18,8 +18,8 @@ Result<UiccConfig> read_uicc(ConfigTable table) {
     out.reader = MTKEY_TRY(table.text_or("reader", "*"));
     out.ignore = MTKEY_TRY(table.texts_or_none("ignore"));
     out.allow_virtual = MTKEY_TRY(table.flag_or("allow_virtual", false));
-    out.exclusive = MTKEY_TRY(table.word_or("access", "exclusive", {"exclusive", "shared"})) ==
-                    "exclusive";
+    out.exclusive =
+        MTKEY_TRY(table.word_or("access", "exclusive", {"exclusive", "shared"})) == "exclusive";
     out.pin_file = table.resolve(MTKEY_TRY(table.text_or("pin_file", "")));
     const auto length = MTKEY_TRY(table.number_or("mnc_length", 0, 0, 3));
     if (length == 1) {
@@ -32,8 +32,8 @@ Result<UiccConfig> read_uicc(ConfigTable table) {
 
 Result<GbaConfig> read_gba(ConfigTable table) {
     GbaConfig out;
-    const auto mode = MTKEY_TRY(
-        table.word_or("mode", "prefer-uicc", {"prefer-uicc", "require-uicc", "me-only"}));
+    const auto mode =
+        MTKEY_TRY(table.word_or("mode", "prefer-uicc", {"prefer-uicc", "require-uicc", "me-only"}));
     out.mode = mode == "prefer-uicc"    ? gba::ModePolicy::PreferUicc
                : mode == "require-uicc" ? gba::ModePolicy::RequireUicc
                                         : gba::ModePolicy::MeOnly;
@@ -76,11 +76,12 @@ Result<keys::NafEntry> read_naf(ConfigTable table) {
     const std::string uri = MTKEY_TRY(table.text_or("uri", ""));
     if (!uri.empty()) {
         const std::string host = "https://" + out.naf_id.fqdn;
-        const bool same_host = uri.starts_with(host) &&
-                               (uri.size() == host.size() || uri[host.size()] == '/' ||
-                                uri[host.size()] == ':');
+        const bool same_host =
+            uri.starts_with(host) &&
+            (uri.size() == host.size() || uri[host.size()] == '/' || uri[host.size()] == ':');
         if (!same_host || uri.size() > 250) {
-            return table.error("uri", "must be https on the same host", "write \"" + host + "/...\"");
+            return table.error("uri", "must be https on the same host",
+                               "write \"" + host + "/...\"");
         }
         out.key_center_uri = uri;
     }
@@ -107,11 +108,13 @@ Result<TransportConfig> read_transport(ConfigTable table, const std::string& nam
     TransportConfig out;
     out.name = name;
     const auto path_safe = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_';
     };
     if (name.empty() || name.size() > 32 || !std::ranges::all_of(name, path_safe)) {
-        return table.error("plugin", "stands in a table with an unusable name",
-                           "name it [transport.x] with letters, digits and _ (it becomes a D-Bus path)");
+        return table.error(
+            "plugin", "stands in a table with an unusable name",
+            "name it [transport.x] with letters, digits and _ (it becomes a D-Bus path)");
     }
     out.plugin = MTKEY_TRY(table.text("plugin"));
     const auto allowed = [](char c) {
@@ -177,7 +180,8 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
 bool approved(const std::vector<DeviceRule>& rules, std::string_view device_id,
               std::string_view transport, std::string_view peer) {
     for (const auto& rule : rules) {
-        if (rule.device_id == device_id && (rule.transport.empty() || rule.transport == transport) &&
+        if (rule.device_id == device_id &&
+            (rule.transport.empty() || rule.transport == transport) &&
             (rule.peer.empty() || rule.peer == peer)) {
             return rule.allow;
         }

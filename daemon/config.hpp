@@ -13,12 +13,12 @@
 namespace mtkey::daemon {
 
 struct UiccConfig {
-    std::string reader = "*";          ///< pattern of reader names, glob(7)
-    std::vector<std::string> ignore;   ///< patterns of readers to leave alone
-    bool allow_virtual = false;        ///< vsmartcard's virtual readers count too
+    std::string reader = "*";        ///< pattern of reader names, glob(7)
+    std::vector<std::string> ignore; ///< patterns of readers to leave alone
+    bool allow_virtual = false;      ///< vsmartcard's virtual readers count too
     bool exclusive = true;
-    std::string pin_file;              ///< 0600, digits; "" = none
-    unsigned mnc_length = 0;           ///< where EF_AD does not tell; 0 = none
+    std::string pin_file;    ///< 0600, digits; "" = none
+    unsigned mnc_length = 0; ///< where EF_AD does not tell; 0 = none
 };
 
 struct GbaConfig {
@@ -30,7 +30,7 @@ struct BsfConfig {
     std::string fqdn;    ///< "" = from the IMSI (TS 23.003 clause 16.2)
     std::string address; ///< "" = the FQDN and port 80 or 443
     bool tls = false;
-    std::string ca;      ///< PEM; "" with tls = the system's trust
+    std::string ca; ///< PEM; "" with tls = the system's trust
     std::string local_address;
     bool require_rspauth = true;
 };
@@ -62,7 +62,8 @@ struct Config {
     LogLevel log_level = LogLevel::Info;
 };
 
-/// Errors: ConfigInvalid with file, line, key and remedy; NotAuthorized when others may write the file.
+/// Errors: ConfigInvalid with file, line, key and remedy; NotAuthorized when others may write the
+/// file.
 Result<Config> load_config(const std::string& path);
 Result<Config> parse_config(std::string_view text, const std::string& path);
 

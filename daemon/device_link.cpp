@@ -10,11 +10,11 @@ namespace {
 
 // A peer that takes nothing must not make us hoard: more than this unsent ends the link.
 constexpr std::size_t kMostUnsent = 64 * 1024;
+constexpr std::chrono::seconds kFlushLimit{3}; // for the last octets of an ended session
 
 local::SessionSettings settings_for(const transports::Connection& connection) {
     local::SessionSettings settings;
-    settings.framing =
-        connection.reliable ? local::Framing::LengthPrefixed : local::Framing::Cobs;
+    settings.framing = connection.reliable ? local::Framing::LengthPrefixed : local::Framing::Cobs;
     settings.largest_frame = connection.largest_frame != 0 ? connection.largest_frame
                              : connection.reliable         ? local::kLargestFrame
                                                            : local::kTtyFrame;
@@ -25,13 +25,17 @@ local::SessionSettings settings_for(const transports::Connection& connection) {
 
 DeviceLink::DeviceLink(Reactor& reactor, Mt& mt, transports::Connection connection,
                        std::function<void()> ended)
-    : reactor_(reactor), mt_(mt), connection_(std::move(connection)), ended_(std::move(ended)),
-      // The mt-id is the Key Center's name for us; the MT learns it with the sealed store (issue of the channel).
+    : reactor_(reactor),
+      mt_(mt),
+      connection_(std::move(connection)),
+      ended_(std::move(ended)),
+      // The mt-id is the Key Center's name for us; the MT learns it with the sealed store (issue of
+      // the channel).
       session_(settings_for(connection_), mt.random(), std::nullopt, mt.clock().boot_now()),
       procedure_(mt, session_, connection_.transport, connection_.peer, [this] { pump(); }),
       deadline_(reactor.timer()) {
-    watch_ = reactor.watch(connection_.fd.get(),
-                           [this](bool readable, bool) { on_ready(readable); });
+    watch_ =
+        reactor.watch(connection_.fd.get(), [this](bool readable, bool) { on_ready(readable); });
     pump();
 }
 
@@ -80,6 +84,14 @@ void DeviceLink::write_some() {
     watch_->want_write(!output_.empty());
 }
 
+void DeviceLink::end() {
+    closed_ = true;
+    deadline_->cancel();
+    watch_.reset();
+    // From the loop: we are inside our own calls here.
+    reactor_.post(ended_);
+}
+
 void DeviceLink::pump() {
     if (closed_) {
         return;
@@ -91,12 +103,13 @@ void DeviceLink::pump() {
     while (auto event = session_.next_event()) { // writing may have found the link ended
         procedure_.handle(*std::move(event));
     }
-    if (session_.finished() && output_.empty()) {
-        closed_ = true;
-        deadline_->cancel();
-        watch_.reset();
-        // From the loop: we are inside our own calls here.
-        reactor_.post(ended_);
+    if (session_.finished()) {
+        if (output_.empty()) {
+            end();
+        } else {
+            // A peer that takes nothing any more does not hold its place for that.
+            deadline_->at(mt_.clock().boot_now() + kFlushLimit, [this] { end(); });
+        }
         return;
     }
     deadline_->at(session_.deadline(), [this] {

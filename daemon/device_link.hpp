@@ -12,12 +12,13 @@
 
 namespace mtkey::daemon {
 
-/// One connection that a transport handed over: moves octets between its descriptor and a local::MtSession, keeps the
-/// session's deadline and lets a Procedure answer. Owns all three.
+/// One connection that a transport handed over: moves octets between its descriptor and a
+/// local::MtSession, keeps the session's deadline and lets a Procedure answer. Owns all three.
 class DeviceLink {
 public:
     /// `ended`: called once, from the loop, when the link is closed; the owner destroys it then.
-    DeviceLink(Reactor& reactor, Mt& mt, transports::Connection connection, std::function<void()> ended);
+    DeviceLink(Reactor& reactor, Mt& mt, transports::Connection connection,
+               std::function<void()> ended);
     DeviceLink(const DeviceLink&) = delete;
     DeviceLink& operator=(const DeviceLink&) = delete;
 
@@ -30,6 +31,7 @@ private:
     void read_some();
     void write_some();
     void pump();
+    void end();
 
     Reactor& reactor_;
     Mt& mt_;

@@ -26,13 +26,16 @@ int main(int argc, char** argv) {
     // Keys live in this process: no core, no ptrace by our own user.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 
-    CLI::App app{"mtkeyd: key establishment between a UICC hosting device and external devices (3GPP TS 33.259)"};
+    CLI::App app{"mtkeyd: key establishment between a UICC hosting device and external devices "
+                 "(3GPP TS 33.259)"};
     std::string path = "/etc/mtkeyd/mtkeyd.toml";
     int step_fd = -1;
     bool check_only = false;
     app.add_option("-c,--config", path, "configuration file")->capture_default_str();
-    app.add_option("--steps-fd", step_fd, "write the steps of the procedure as JSON lines to this descriptor");
-    app.add_flag("--check", check_only, "read the configuration, say what is wrong with it and end");
+    app.add_option("--steps-fd", step_fd,
+                   "write the steps of the procedure as JSON lines to this descriptor");
+    app.add_flag("--check", check_only,
+                 "read the configuration, say what is wrong with it and end");
     app.set_version_flag("--version", MTKEY_VERSION);
     try {
         app.parse(argc, argv);

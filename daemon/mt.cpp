@@ -33,8 +33,13 @@ std::string_view to_text(CardState::State state) {
 
 Mt::Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random,
        CardService& card, store::KeyStore& store)
-    : config_(config), clock_(clock), random_(random), card_(card), store_(store),
-      nafs_(config.nafs), sweep_timer_(reactor.timer()) {
+    : config_(config),
+      clock_(clock),
+      random_(random),
+      card_(card),
+      store_(store),
+      nafs_(config.nafs),
+      sweep_timer_(reactor.timer()) {
     for (const auto& rule : config.devices) {
         seen_[rule.device_id].approved = rule.allow;
     }
@@ -55,9 +60,10 @@ bool Mt::tombstoned(std::string_view device_id) const {
 bool Mt::meet(const std::string& device_id, const std::string& transport, const std::string& peer) {
     const bool allowed = approved(config_.devices, device_id, transport, peer);
     if (!seen_.contains(device_id)) {
-        const auto strangers = std::ranges::count_if(
-            seen_, [](const auto& entry) { return !entry.second.approved; });
-        if (seen_.size() >= kMostSeen || (!allowed && strangers >= std::ptrdiff_t{kMostStrangers})) {
+        const auto strangers =
+            std::ranges::count_if(seen_, [](const auto& entry) { return !entry.second.approved; });
+        if (seen_.size() >= kMostSeen ||
+            (!allowed && strangers >= std::ptrdiff_t{kMostStrangers})) {
             return allowed;
         }
     }
@@ -75,9 +81,10 @@ DeviceView Mt::view(const std::string& device_id, const Seen& seen) const {
                    .last_seen = seen.last_seen,
                    .transport = seen.transport};
     if (const auto* record = store_.find(device_id)) {
-        const bool present = card_.state().uicc == record->uicc &&
-                             card_.state().state == CardState::State::Ready;
-        out.key_state = record->expired(clock_) ? "expired" : (present ? "established" : "suspended");
+        const bool present =
+            card_.state().uicc == record->uicc && card_.state().state == CardState::State::Ready;
+        out.key_state =
+            record->expired(clock_) ? "expired" : (present ? "established" : "suspended");
         out.naf = record->naf_fqdn;
         out.expires = record->expires;
     } else if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
@@ -136,7 +143,8 @@ void Mt::changed(const std::string& device_id) {
     std::optional<BootTime> next;
     const auto now = clock_.boot_now();
     for (const auto* record : store_.all()) {
-        // The UTC end counts as well; it is turned into a distance each time that something changes.
+        // The UTC end counts as well; it is turned into a distance each time that something
+        // changes.
         const auto by_utc = now + (record->expires - clock_.utc_now());
         const auto end = std::min(record->deadline, BootTime(by_utc));
         next = next ? std::min(*next, end) : end;
@@ -184,7 +192,8 @@ void Mt::card_changed() {
         tombstones_.keep_only(last_b_tid_);
     }
     if (!state.uicc.empty()) {
-        // Another identity: keys of the old one are deleted. The same one: they come back by themselves.
+        // Another identity: keys of the old one are deleted. The same one: they come back by
+        // themselves.
         std::vector<std::string> foreign;
         for (const auto* record : store_.all()) {
             if (record->uicc != state.uicc) {

@@ -48,12 +48,12 @@ struct MtEvents {
     std::function<void(const Error&)> bootstrap_failed;
 };
 
-/// The mobile terminal: NAF list, approvals, pending and confirmed keys of all devices. Sessions and D-Bus act on it;
-/// it owns no connection. Reactor thread only.
+/// The mobile terminal: NAF list, approvals, pending and confirmed keys of all devices. Sessions
+/// and D-Bus act on it; it owns no connection. Reactor thread only.
 class Mt {
 public:
-    Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random, CardService& card,
-       store::KeyStore& store);
+    Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random,
+       CardService& card, store::KeyStore& store);
 
     void set_events(MtEvents events) { events_ = std::move(events); }
     [[nodiscard]] const MtEvents& events() const { return events_; }
@@ -70,7 +70,8 @@ public:
     [[nodiscard]] std::optional<keys::ContextFacts> context() const;
     [[nodiscard]] bool tombstoned(std::string_view device_id) const;
 
-    /// A device said who it is at this place; notes it for D-Bus and tells whether a rule allows it.
+    /// A device said who it is at this place; notes it for D-Bus and tells whether a rule allows
+    /// it.
     bool meet(const std::string& device_id, const std::string& transport, const std::string& peer);
     [[nodiscard]] std::vector<DeviceView> devices() const;
     [[nodiscard]] std::optional<DeviceView> device(const std::string& device_id) const;

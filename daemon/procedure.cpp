@@ -27,7 +27,10 @@ std::uint32_t seconds_until(UtcTime end, UtcTime now) {
 
 Procedure::Procedure(Mt& mt, local::MtSession& session, std::string transport, std::string peer,
                      std::function<void()> pump)
-    : mt_(mt), session_(session), transport_(std::move(transport)), peer_(std::move(peer)),
+    : mt_(mt),
+      session_(session),
+      transport_(std::move(transport)),
+      peer_(std::move(peer)),
       pump_(std::move(pump)) {}
 
 void Procedure::handle(local::MtEvent event) {
@@ -100,7 +103,8 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
         return;
     }
     device_id_ = *device_id;
-    // DRAFT-GAP(approval): nothing is told to a device, and nothing done for it, before it is allowed.
+    // DRAFT-GAP(approval): nothing is told to a device, and nothing done for it, before it is
+    // allowed.
     if (!mt_.meet(device_id_, transport_, peer_)) {
         mt_.count("devices_refused");
         refuse(Error{Errc::DeviceNotApproved, 0, device_id_ + " at " + transport_});
@@ -111,8 +115,8 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
         return;
     }
     local::KeyInfo answer;
-    answer.b_tid = keys::b_tid_for_key_info(mt_.context(), mt_.clock().utc_now(),
-                                            mt_.tombstoned(device_id_));
+    answer.b_tid =
+        keys::b_tid_for_key_info(mt_.context(), mt_.clock().utc_now(), mt_.tombstoned(device_id_));
     for (const auto& naf : mt_.nafs().entries()) {
         answer.nafs.push_back(local::NafEntry{naf.naf_id, naf.key_center_uri});
     }
@@ -146,11 +150,12 @@ void Procedure::on(const local::EstablishmentAsked& asked) {
 }
 
 void Procedure::bootstrap(const local::EstablishmentRequest& request) {
-    // A context may be there although the device does not want it: unknown to the network, or tombstoned.
-    const bool force = request.reason == local::Reason::BtidUnknownToNetwork ||
-                       mt_.tombstoned(device_id_);
-    mt_.card().bootstrap(force, [this, alive = std::weak_ptr(alive_), naf_id = request.naf_id](
-                                    const Result<void>& done) {
+    // A context may be there although the device does not want it: unknown to the network, or
+    // tombstoned.
+    const bool force =
+        request.reason == local::Reason::BtidUnknownToNetwork || mt_.tombstoned(device_id_);
+    mt_.card().bootstrap(force, [this, alive = std::weak_ptr(alive_),
+                                 naf_id = request.naf_id](const Result<void>& done) {
         if (alive.expired()) {
             return;
         }
@@ -202,9 +207,9 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
         refuse(filled.error());
         return;
     }
-    emit_step(Step::MtKeyDerived,
-              {{"device", device_id_},
-               {"fingerprint", to_hex(kdf::fingerprint(ks_local_mt->reveal()))}});
+    emit_step(
+        Step::MtKeyDerived,
+        {{"device", device_id_}, {"fingerprint", to_hex(kdf::fingerprint(ks_local_mt->reveal()))}});
     const auto now = mt_.clock().utc_now();
     const auto boot = mt_.clock().boot_now();
     pending.device_id = device_id_;
@@ -237,7 +242,8 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     emit_step(Step::EstablishmentAnswered, {{"device", device_id_}});
 }
 
-/// Draft 5.5.2 step 18, 5.5.3 step 16, with the proof that the draft lacks (DRAFT-GAP(confirmation)).
+/// Draft 5.5.2 step 18, 5.5.3 step 16, with the proof that the draft lacks
+/// (DRAFT-GAP(confirmation)).
 void Procedure::on(const local::ConfirmAsked& asked) {
     if (auto* pending = mt_.pending().find(asked.confirm.est_id, mt_.clock().boot_now())) {
         confirm_pending(asked, *pending);
@@ -275,8 +281,7 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
         return;
     }
     const auto now = mt_.clock().utc_now();
-    const auto expires =
-        keys::agreed_expiry(pending.ks_expires, confirm.expires, pending.created);
+    const auto expires = keys::agreed_expiry(pending.ks_expires, confirm.expires, pending.created);
     if (expires <= now) {
         mt_.pending().erase(pending.est_id);
         refuse(Error{Errc::KeyExpired, 0, device_id_});
@@ -315,8 +320,11 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
     mt_.count("keys_confirmed");
     acknowledge(asked, keys, th_est, expires);
     log(LogLevel::Notice, "key established",
-        {{"device", device_id_}, {"procedure", established.procedure}, {"mode", established.mode},
-         {"naf", established.naf}, {"expires", format_utc(expires)}});
+        {{"device", device_id_},
+         {"procedure", established.procedure},
+         {"mode", established.mode},
+         {"naf", established.naf},
+         {"expires", format_utc(expires)}});
     mt_.changed(device_id_);
     if (mt_.events().established) {
         mt_.events().established(established);

@@ -10,8 +10,9 @@
 
 namespace mtkey::daemon {
 
-/// The MT's part of draft clauses 5.5.1 to 5.5.3 on one connection: answers the events of a local::MtSession out of the
-/// Mt. Borrows both; work that the card worker does for it comes back only while it lives.
+/// The MT's part of draft clauses 5.5.1 to 5.5.3 on one connection: answers the events of a
+/// local::MtSession out of the Mt. Borrows both; work that the card worker does for it comes back
+/// only while it lives.
 class Procedure {
 public:
     /// `pump`: called when an answer was given outside of handle().

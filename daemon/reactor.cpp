@@ -111,7 +111,8 @@ public:
     ~TimerImpl() override { cancel(); }
     void at(BootTime when, std::function<void()> fire) override {
         cancel();
-        // A new timer each time: an old handler that is already queued belongs to the cancelled one.
+        // A new timer each time: an old handler that is already queued belongs to the cancelled
+        // one.
         state_ = std::make_shared<State>(io_);
         const auto left = std::max(when - SystemClock().boot_now(), BootClock::duration::zero());
         state_->timer.expires_after(left);

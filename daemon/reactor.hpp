@@ -8,8 +8,8 @@
 
 namespace mtkey::daemon {
 
-/// The main thread's event loop. Owns the io_context; hides Asio, which only reactor.cpp sees. Everything but post() and
-/// stop() belongs to the thread that runs it.
+/// The main thread's event loop. Owns the io_context; hides Asio, which only reactor.cpp sees.
+/// Everything but post() and stop() belongs to the thread that runs it.
 class Reactor {
 public:
     Reactor();
@@ -23,7 +23,8 @@ public:
     /// From any thread.
     void post(std::function<void()> work);
 
-    /// A descriptor that is watched while this object lives; the descriptor is borrowed and must outlive it.
+    /// A descriptor that is watched while this object lives; the descriptor is borrowed and must
+    /// outlive it.
     class Watch {
     public:
         virtual ~Watch() = default;
@@ -31,7 +32,8 @@ public:
         virtual void want_write(bool wanted) = 0;
         virtual void want_read(bool wanted) = 0;
     };
-    /// `ready(readable, writable)`; errors and hang-ups count as readable. May destroy its own Watch.
+    /// `ready(readable, writable)`; errors and hang-ups count as readable. May destroy its own
+    /// Watch.
     std::unique_ptr<Watch> watch(int fd, std::function<void(bool readable, bool writable)> ready);
 
     class Timer {

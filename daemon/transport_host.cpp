@@ -12,7 +12,7 @@ std::string module_dir(const std::string& dir, const std::string& plugin) {
     std::error_code ignored;
     const std::string below = dir + "/" + plugin;
     return std::filesystem::exists(below + "/mtkey-transport-" + plugin + ".so", ignored) ? below
-                                                                                           : dir;
+                                                                                          : dir;
 }
 
 std::string_view to_text(transports::State state) {

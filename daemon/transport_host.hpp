@@ -24,7 +24,8 @@ struct TransportView {
     std::uint32_t connections = 0;
 };
 
-/// Owns the transport instances of the configuration and the links of the devices that came over them.
+/// Owns the transport instances of the configuration and the links of the devices that came over
+/// them.
 class TransportHost {
 public:
     static constexpr std::size_t kMostLinks = 256;
@@ -34,8 +35,11 @@ public:
     TransportHost(const TransportHost&) = delete;
     TransportHost& operator=(const TransportHost&) = delete;
 
-    void set_changed(std::function<void(const std::string& name)> changed) { changed_ = std::move(changed); }
-    /// Starts what the configuration names; one that fails stays in state "failed" and does not stop the others.
+    void set_changed(std::function<void(const std::string& name)> changed) {
+        changed_ = std::move(changed);
+    }
+    /// Starts what the configuration names; one that fails stays in state "failed" and does not
+    /// stop the others.
     void start_all();
     Result<void> start(const std::string& name);
     Result<void> stop(const std::string& name);

@@ -32,6 +32,8 @@ class Screen:
     def parties(self, rig: Rig, seconds: float) -> None:
         names = ", ".join(f"{name} ({party.pid})" for name, party in rig.parties.items())
         self._print(f"{self._paint('1', 'Running')} after {seconds:.1f} s: {names}")
+        for warning in rig.warnings:
+            self._print(self._paint("33", f"note: {warning}"))
 
     def begin(self, title: str) -> None:
         self._events = []

@@ -51,8 +51,8 @@ compile() {
     fi
     say "compiling $(basename "$dir")"
     if [ -t 2 ]; then
-        ninja -C "$dir" "$@" >&2
+        ninja -C "$dir" -k 10 "$@" >&2
     else
-        quietly "$dir/compile.log" ninja -C "$dir" "$@"
+        quietly "$dir/compile.log" ninja -C "$dir" -k 10 "$@"
     fi
 }

@@ -47,12 +47,13 @@ def cases(path: Path) -> "list[Case]":
 def unexplained(path: Path, known: "list[Case]") -> "list[Case]":
     """Programs that failed although none of their cases did: a crash, a time-out, a wrong plan."""
     found = []
-    for line in path.with_name("testlog.json").read_text("utf-8", "replace").splitlines():
+    for line in path.with_suffix("").with_suffix(".json").read_text("utf-8", "replace").splitlines():
         test = json.loads(line)
         if test["result"] in ("OK", "SKIP", "EXPECTEDFAIL"):
             continue
-        if not any(outcome == "failed" and test["name"] in name for name, outcome, _ in known):
-            found.append((f"{path.parents[1].name}: {test['name']}", "failed", test["result"]))
+        short = test["name"].split(":", 1)[-1]  # without the project
+        if not any(outcome == "failed" and short in name for name, outcome, _ in known):
+            found.append((f"{path.parents[1].name}: {short}", "failed", test["result"]))
     return found
 
 

@@ -27,7 +27,7 @@ struct ConnectOptions {
     std::chrono::milliseconds patience{0};
 };
 
-class ScardConnection; // the handle; pcsc.cpp
+class ScardConnection; // the handle; pcsc_card.cpp
 
 /// Exclusive use of the card from begin() to the end of this object; the only thing that can
 /// transmit to it. Borrows the ScardCard's connection: ends before it.
@@ -37,6 +37,8 @@ public:
         : connection_(std::exchange(other.connection_, nullptr)),
           card_was_reset_(other.card_was_reset_) {}
     Transaction& operator=(Transaction&&) = delete;
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
     ~Transaction() override;
 
     /// `detail` is the SCARD code. After NoCard this object only gives errors.
@@ -59,6 +61,8 @@ class ScardCard {
 public:
     ScardCard(ScardCard&&) noexcept;
     ScardCard& operator=(ScardCard&&) noexcept;
+    ScardCard(const ScardCard&) = delete;
+    ScardCard& operator=(const ScardCard&) = delete;
     ~ScardCard();
 
     /// Waits while another program is in a transaction (shared cards only). A card that was reset

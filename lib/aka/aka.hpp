@@ -18,9 +18,11 @@ struct Vector {
     Secret<16> ck;
     Secret<16> ik;
 };
-Vector generate_vector(const Algorithm& algorithm, const Rand& rand, const Sqn& sqn, const Amf& amf);
+Vector generate_vector(const Algorithm& algorithm, const Rand& rand, const Sqn& sqn,
+                       const Amf& amf);
 
-/// GBA_U, TS 33.220 clause 5.3.2, from memory of the standard: each half has its own switch on both ends.
+/// GBA_U, TS 33.220 clause 5.3.2, from memory of the standard: each half has its own switch on both
+/// ends.
 struct GbaURules {
     bool modify_mac = true; ///< MAC* = MAC xor Trunc64(SHA-1(IK))
     bool flip_res = true;   ///< least significant bit of (X)RES flipped
@@ -44,13 +46,14 @@ struct OutOfSync {
     Auts auts;
 };
 using AutnVerdict = std::variant<MacWrong, Accepted, OutOfSync>;
-/// `sqn_ms`: highest SQN accepted so far. Fresh = above it and at most `limit` ahead (limit 0 = no limit).
-/// (The array with IND of Annex C comes with the grown-up card.) `autn` is the plain one: GBA_U is undone before.
-AutnVerdict check_autn(const Algorithm& algorithm, const Rand& rand, const Autn& autn, const Sqn& sqn_ms,
-                       std::uint64_t limit = 0);
+/// `sqn_ms`: highest SQN accepted so far. Fresh = above it and at most `limit` ahead (limit 0 = no
+/// limit). (The array with IND of Annex C comes with the grown-up card.) `autn` is the plain one:
+/// GBA_U is undone before.
+AutnVerdict check_autn(const Algorithm& algorithm, const Rand& rand, const Autn& autn,
+                       const Sqn& sqn_ms, std::uint64_t limit = 0);
 /// GBA_U form: takes AUTN* and undoes MAC* with its own IK.
-AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const Autn& autn_star, const Sqn& sqn_ms,
-                             const GbaURules& rules, std::uint64_t limit = 0);
+AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const Autn& autn_star,
+                             const Sqn& sqn_ms, const GbaURules& rules, std::uint64_t limit = 0);
 
 /// AUTS = (SQN_MS xor AK*) || MAC-S.
 Auts make_auts(const Algorithm& algorithm, const Rand& rand, const Sqn& sqn_ms);

@@ -14,12 +14,12 @@
 
 namespace mtkey::aka {
 
-/// Parameters of one Digest header (RFC 7616 section 3): names in lower case, values unquoted and unescaped.
-/// A repeated name is an Error. At most 32 parameters, 4096 octets.
+/// Parameters of one Digest header (RFC 7616 section 3): names in lower case, values unquoted and
+/// unescaped. A repeated name is an Error. At most 32 parameters, 4096 octets.
 class DigestParameters {
 public:
-    /// `header`: the value of WWW-Authenticate or Authorization (scheme "Digest" required, one challenge), or of
-    /// Authentication-Info (no scheme).
+    /// `header`: the value of WWW-Authenticate or Authorization (scheme "Digest" required, one
+    /// challenge), or of Authentication-Info (no scheme).
     static Result<DigestParameters> parse_challenge(std::string_view header);
     static Result<DigestParameters> parse_info(std::string_view header);
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
@@ -28,7 +28,8 @@ private:
     std::vector<std::pair<std::string, std::string>> values_;
 };
 
-/// The inputs of the Digest arithmetic with qop=auth-int, algorithm AKAv1-MD5 (RFC 2617, RFC 3310 section 3.2).
+/// The inputs of the Digest arithmetic with qop=auth-int, algorithm AKAv1-MD5 (RFC 2617, RFC 3310
+/// section 3.2).
 struct DigestInputs {
     std::string username;
     std::string realm;
@@ -40,7 +41,8 @@ struct DigestInputs {
     std::string qop = "auth-int"; ///< "auth" and "" (RFC 2069 form) exist for vectors
 };
 
-/// request-digest: 32 hex digits. `password` = RES octets (binary), or empty together with auts (RFC 3310 section 3.4).
+/// request-digest: 32 hex digits. `password` = RES octets (binary), or empty together with auts
+/// (RFC 3310 section 3.4).
 std::string digest_response(const DigestInputs& inputs, ByteView password, ByteView entity_body);
 /// rspauth of Authentication-Info: A2 without the method, over the body of the answer.
 std::string digest_rspauth(const DigestInputs& inputs, ByteView password, ByteView entity_body);
@@ -57,7 +59,7 @@ struct AkaNonce {
     Bytes server_data;
 };
 Result<AkaNonce> parse_nonce(std::string_view nonce);
-std::string make_nonce(const std::array<std::uint8_t, 16>& rand, const std::array<std::uint8_t, 16>& autn,
-                       ByteView server_data = {});
+std::string make_nonce(const std::array<std::uint8_t, 16>& rand,
+                       const std::array<std::uint8_t, 16>& autn, ByteView server_data = {});
 
 } // namespace mtkey::aka

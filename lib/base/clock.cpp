@@ -39,8 +39,8 @@ BootTime SystemClock::boot_now() const {
 
 Result<UtcTime> parse_utc(std::string_view text) {
     const auto bad = [&] { return fail(Errc::Malformed, "not a UTC date and time"); };
-    if (text.size() < 20 || text.size() > 40 || text[4] != '-' || text[7] != '-' || text[10] != 'T' ||
-        text[13] != ':' || text[16] != ':' || text.back() != 'Z') {
+    if (text.size() < 20 || text.size() > 40 || text[4] != '-' || text[7] != '-' ||
+        text[10] != 'T' || text[13] != ':' || text[16] != ':' || text.back() != 'Z') {
         return bad();
     }
     const auto year = digits(text, 0, 4);

@@ -36,7 +36,8 @@ public:
     [[nodiscard]] BootTime boot_now() const override;
 };
 
-/// xs:dateTime in UTC ("2030-01-01T12:00:00Z"); a fraction of a second is read and dropped, years 1970 to 9999.
+/// xs:dateTime in UTC ("2030-01-01T12:00:00Z"); a fraction of a second is read and dropped, years
+/// 1970 to 9999.
 Result<UtcTime> parse_utc(std::string_view text);
 std::string format_utc(UtcTime time);
 

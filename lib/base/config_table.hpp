@@ -13,8 +13,8 @@
 
 namespace mtkey {
 
-/// One table of a TOML file, read strictly: each error (ConfigInvalid) names file, line, key and remedy, and a key that
-/// nobody asked for is an error too. Hides toml++, which no header may show.
+/// One table of a TOML file, read strictly: each error (ConfigInvalid) names file, line, key and
+/// remedy, and a key that nobody asked for is an error too. Hides toml++, which no header may show.
 class ConfigTable {
 public:
     /// At most 1 MiB.

@@ -6,7 +6,8 @@
 
 namespace mtkey {
 
-/// Every failure of every program. Names are those of the D-Bus errors (`org.mtkeyd1.Error.<name>`).
+/// Every failure of every program. Names are those of the D-Bus errors
+/// (`org.mtkeyd1.Error.<name>`).
 enum class Errc : std::uint16_t {
     // card and reader
     NoReader,

@@ -29,7 +29,7 @@ Result<UniqueFd> open_checked(const std::string& path, std::size_t limit, Trust 
     if (!fd.valid()) {
         return failed("cannot open", path);
     }
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd.get(), &status) != 0) {
         return failed("cannot examine", path);
     }
@@ -52,7 +52,8 @@ Result<UniqueFd> open_checked(const std::string& path, std::size_t limit, Trust 
     return fd;
 }
 
-/// Reads until the end; `out` grows to at most `limit`. A file may grow after fstat: counted here again.
+/// Reads until the end; `out` grows to at most `limit`. A file may grow after fstat: counted here
+/// again.
 template <typename Sink>
 Result<void> read_until_end(int fd, std::size_t limit, const std::string& name, Sink sink) {
     std::array<std::uint8_t, 4096> buffer{};
@@ -97,20 +98,21 @@ Result<SecretBytes> secret_from(int fd, std::size_t limit, const std::string& na
 Result<std::string> read_file(const std::string& path, std::size_t limit, Trust trust) {
     const UniqueFd fd = MTKEY_TRY(open_checked(path, limit, trust));
     std::string content;
-    MTKEY_CHECK(read_until_end(fd.get(), limit, path,
-                               [&](ByteView part) { content += as_text(part); }));
+    MTKEY_CHECK(
+        read_until_end(fd.get(), limit, path, [&](ByteView part) { content += as_text(part); }));
     return content;
 }
 
 Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit) {
     const UniqueFd fd = MTKEY_TRY(open_checked(path, limit, Trust::Private));
     // The secure heap is small: as much of it as the file has now, not as much as it might have.
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd.get(), &status) != 0) {
         return failed("cannot read", path);
     }
     try {
-        return secret_from(fd.get(), std::min(limit, static_cast<std::size_t>(status.st_size)), path);
+        return secret_from(fd.get(), std::min(limit, static_cast<std::size_t>(status.st_size)),
+                           path);
     } catch (const std::bad_alloc&) {
         return fail(Errc::LimitExceeded, path + " does not fit into the secure heap");
     }
@@ -141,7 +143,8 @@ Result<void> write_private_file(const std::string& path, ByteView content) {
     if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) {
         return failed("cannot remove", temporary);
     }
-    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    UniqueFd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd.valid()) {
         return failed("cannot create", temporary);
     }

@@ -16,13 +16,15 @@ enum class Trust {
     Private, ///< the same, and not readable by others (0600 or stricter)
 };
 
-/// Whole regular file of at most `limit` octets; no symbolic link as the last element for Config and Private.
+/// Whole regular file of at most `limit` octets; no symbolic link as the last element for Config
+/// and Private.
 Result<std::string> read_file(const std::string& path, std::size_t limit, Trust trust);
 Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit);
 /// All octets of an inherited descriptor until its end (a PIN, a key), at most `limit`.
 Result<SecretBytes> read_secret_fd(int fd, std::size_t limit);
 
-/// Temporary file of mode 0600 + fdatasync + rename + fsync of the directory: the old or the new, never half.
+/// Temporary file of mode 0600 + fdatasync + rename + fsync of the directory: the old or the new,
+/// never half.
 Result<void> write_private_file(const std::string& path, ByteView content);
 
 /// Writes all of it, whatever signals and short writes.

@@ -21,7 +21,8 @@ struct Free {
 
 void must(bool done, const char* what) {
     if (!done) {
-        std::fprintf(stderr, "OpenSSL cannot compute %s; its default provider must be there\n", what);
+        std::fprintf(stderr, "OpenSSL cannot compute %s; its default provider must be there\n",
+                     what);
         std::abort();
     }
 }

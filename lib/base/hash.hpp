@@ -9,13 +9,14 @@
 
 namespace mtkey {
 
-/// One-shot hashes over the concatenation of `parts`. OpenSSL's failure to hash (no memory, no provider) is a broken
-/// invariant of the process and ends it: nothing sensible can follow.
+/// One-shot hashes over the concatenation of `parts`. OpenSSL's failure to hash (no memory, no
+/// provider) is a broken invariant of the process and ends it: nothing sensible can follow.
 std::array<std::uint8_t, 16> md5(std::initializer_list<ByteView> parts);
 std::array<std::uint8_t, 20> sha1(std::initializer_list<ByteView> parts);
 std::array<std::uint8_t, 32> sha256(std::initializer_list<ByteView> parts);
 
-/// HMAC-SHA-256 over the concatenation of `parts`. The result is as secret as its use: a MAC may be copied out.
+/// HMAC-SHA-256 over the concatenation of `parts`. The result is as secret as its use: a MAC may be
+/// copied out.
 Secret<32> hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
 Secret<32> hmac_sha256(ByteView key, std::span<const ByteView> parts);
 

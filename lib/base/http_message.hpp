@@ -41,7 +41,8 @@ struct HttpResponse {
     std::string body;
 };
 
-/// One request, one response, on whatever connection there is; blocks. What gba/ and keycenter/ see of the network.
+/// One request, one response, on whatever connection there is; blocks. What gba/ and keycenter/ see
+/// of the network.
 class HttpExchange {
 public:
     virtual ~HttpExchange() = default;

@@ -19,7 +19,7 @@ std::atomic<LogLevel> threshold = LogLevel::Info;
 /// sd-daemon(3): JOURNAL_STREAM names device and inode of the stream that the journal reads.
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat status {};
+    struct stat status{};
     if (stream == nullptr || ::fstat(STDERR_FILENO, &status) != 0) {
         return false;
     }

@@ -9,7 +9,8 @@
 
 namespace mtkey {
 namespace {
-// 256 stored records with two keys each, sessions and the card worker: measured use is below 64 KiB.
+// 256 stored records with two keys each, sessions and the card worker: measured use is below 64
+// KiB.
 constexpr std::size_t kArena = 256 * 1024;
 constexpr std::size_t kSmallestBlock = 16;
 } // namespace

@@ -16,7 +16,8 @@ namespace mtkey {
 /// An arena that the system refuses (RLIMIT_MEMLOCK) is an error, never a silent plain heap.
 [[nodiscard]] Result<void> init_secure_heap();
 
-/// Owns key octets of any length in OpenSSL's secure heap: wiped when released, move-only, not printable.
+/// Owns key octets of any length in OpenSSL's secure heap: wiped when released, move-only, not
+/// printable.
 class SecretBytes {
 public:
     SecretBytes() = default;
@@ -44,7 +45,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// The same with a length known to the compiler. A moved-from Secret may only be assigned or destroyed.
+/// The same with a length known to the compiler. A moved-from Secret may only be assigned or
+/// destroyed.
 template <std::size_t N>
 class Secret {
 public:

@@ -47,7 +47,7 @@ Result<Lookup::Endpoints> Lookup::run(const std::string& host, std::uint16_t por
     if (look_up(host, port, AI_NUMERICHOST, numeric) == 0) {
         return numeric;
     }
-    if (false) {
+    if (lookups.fetch_add(1) >= kMostLookups) {
         lookups.fetch_sub(1);
         return fail(Errc::LimitExceeded, "too many name lookups hang");
     }

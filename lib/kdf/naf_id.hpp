@@ -13,7 +13,8 @@ namespace mtkey::kdf {
 /// Ua security protocol identifier (TS 33.220 annex H).
 using UaId = std::array<std::uint8_t, 5>;
 
-/// DRAFT-GAP(ua-id): neither the draft nor annex H gives one for TS 33.259; FF is the private range (H.2).
+/// DRAFT-GAP(ua-id): neither the draft nor annex H gives one for TS 33.259; FF is the private range
+/// (H.2).
 inline constexpr UaId kDefaultUaId{0xFF, 0x00, 0x03, 0x32, 0x59};
 
 /// NAF_ID = FQDN || Ua security protocol identifier (TS 33.220 clauses B.3 and H.1).

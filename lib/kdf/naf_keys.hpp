@@ -17,10 +17,13 @@ using Rand = std::array<std::uint8_t, 16>;
 Secret<32> ks(std::span<const std::uint8_t, 16> ck, std::span<const std::uint8_t, 16> ik);
 
 /// Ks_NAF of GBA_ME and Ks_ext_NAF of GBA_U: one derivation, "gba-me" (TS 33.220 clause B.3).
-Result<Secret<32>> ks_ext_naf(const Secret<32>& ks, const Rand& rand, std::string_view impi, const NafId& naf_id);
+Result<Secret<32>> ks_ext_naf(const Secret<32>& ks, const Rand& rand, std::string_view impi,
+                              const NafId& naf_id);
 /// Ks_int_NAF of GBA_U, "gba-u"; never leaves the UICC.
-Result<Secret<32>> ks_int_naf(const Secret<32>& ks, const Rand& rand, std::string_view impi, const NafId& naf_id);
+Result<Secret<32>> ks_int_naf(const Secret<32>& ks, const Rand& rand, std::string_view impi,
+                              const NafId& naf_id);
 /// TMPI (TS 33.220 clause B.4): base64(first 24 octets) || "@tmpi.bsf.3gppnetwork.org".
-Result<std::string> tmpi(const Secret<32>& ks, const Rand& rand, std::string_view impi, std::string_view bsf_fqdn);
+Result<std::string> tmpi(const Secret<32>& ks, const Rand& rand, std::string_view impi,
+                         std::string_view bsf_fqdn);
 
 } // namespace mtkey::kdf

@@ -27,10 +27,12 @@ inline constexpr std::size_t kMostNafs = 8;
 class NafList {
 public:
     NafList() = default;
-    explicit NafList(std::vector<NafEntry> configured) : configured_(std::move(configured)) { merge(); }
+    explicit NafList(std::vector<NafEntry> configured) : configured_(std::move(configured)) {
+        merge();
+    }
 
-    /// FQDNs of EF_NAFKCA (TS 31.102 clause 4.2.87); it has no Ua octets, so they get the default ones.
-    /// Names that are no FQDNs are left out.
+    /// FQDNs of EF_NAFKCA (TS 31.102 clause 4.2.87); it has no Ua octets, so they get the default
+    /// ones. Names that are no FQDNs are left out.
     void set_from_uicc(const std::vector<std::string>& fqdns);
     [[nodiscard]] const std::vector<NafEntry>& entries() const { return merged_; }
     [[nodiscard]] bool contains(const kdf::NafId& naf_id) const;

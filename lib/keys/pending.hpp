@@ -37,7 +37,8 @@ struct Pending {
     unsigned wrong_confirmations = 0;
 };
 
-/// Owns the pending keys: at most one per device and 256 in all; the oldest makes room (a pending key is no promise).
+/// Owns the pending keys: at most one per device and 256 in all; the oldest makes room (a pending
+/// key is no promise).
 class PendingTable {
 public:
     static constexpr std::size_t kMost = 256;
@@ -58,8 +59,8 @@ private:
     std::vector<Pending> pending_; ///< oldest first
 };
 
-/// Tuples whose key ended before its Ks did: within one Ks epoch they are never derived again. Bounded: 1024, then the
-/// whole epoch counts as tombstoned (fail closed).
+/// Tuples whose key ended before its Ks did: within one Ks epoch they are never derived again.
+/// Bounded: 1024, then the whole epoch counts as tombstoned (fail closed).
 class Tombstones {
 public:
     void add(std::string_view device_id, std::string_view b_tid);

@@ -13,42 +13,46 @@
 
 namespace mtkey::keys {
 
-/// What the MT knows of its bootstrapped context when a device asks. From gba::Context; no key is in it.
+/// What the MT knows of its bootstrapped context when a device asks. From gba::Context; no key is
+/// in it.
 struct ContextFacts {
     std::string b_tid;
     UtcTime created{};
-    UtcTime expires{};   ///< T_Ks
-    bool valid = false;  ///< by both clocks, and the UICC is there
+    UtcTime expires{};  ///< T_Ks
+    bool valid = false; ///< by both clocks, and the UICC is there
 };
 
-/// T_use = min(T_Ks, start + 24 h): until then a B-TID is handed out and new keys are derived (DRAFT-GAP(t-use)).
+/// T_use = min(T_Ks, start + 24 h): until then a B-TID is handed out and new keys are derived
+/// (DRAFT-GAP(t-use)).
 inline constexpr std::chrono::hours kLongestUse{24};
 [[nodiscard]] bool usable(const ContextFacts& context, UtcTime now);
 
-/// Draft 5.5.2 step 3 / 5.5.3 step 3: is there a valid B-TID to hand out? `tombstoned`: within this Ks epoch the key of
-/// this device was revoked or has expired, and the same inputs would give the same key again (DRAFT-GAP(tombstones)).
-[[nodiscard]] std::optional<std::string> b_tid_for_key_info(const std::optional<ContextFacts>& context, UtcTime now,
-                                                            bool tombstoned);
+/// Draft 5.5.2 step 3 / 5.5.3 step 3: is there a valid B-TID to hand out? `tombstoned`: within this
+/// Ks epoch the key of this device was revoked or has expired, and the same inputs would give the
+/// same key again (DRAFT-GAP(tombstones)).
+[[nodiscard]] std::optional<std::string>
+b_tid_for_key_info(const std::optional<ContextFacts>& context, UtcTime now, bool tombstoned);
 
 /// A device's request as the decision sees it (step 6 of both procedures).
 struct Request {
     kdf::NafId naf_id;
     std::optional<std::string> b_tid; ///< as the device received it
 };
-struct RunBootstrapping {};   ///< 5.5.2 steps 7 and 8
-struct DeriveFromContext {};  ///< 5.5.3 step 7
+struct RunBootstrapping {};  ///< 5.5.2 steps 7 and 8
+struct DeriveFromContext {}; ///< 5.5.3 step 7
 struct BtidChanged {
     std::string b_tid; ///< the new one
 };
 struct NafUnknown {};
 using Decision = std::variant<RunBootstrapping, DeriveFromContext, BtidChanged, NafUnknown>;
 
-/// Draft 5.5.2 step 6 and 5.5.3 step 6. A B-TID that is no longer ours is answered with the new one (the race of a
-/// bootstrapping between L2 and L3), or with a full run when there is none any more.
-[[nodiscard]] Decision decide(const Request& request, const std::optional<ContextFacts>& context, const NafList& nafs,
-                              UtcTime now, bool tombstoned);
+/// Draft 5.5.2 step 6 and 5.5.3 step 6. A B-TID that is no longer ours is answered with the new one
+/// (the race of a bootstrapping between L2 and L3), or with a full run when there is none any more.
+[[nodiscard]] Decision decide(const Request& request, const std::optional<ContextFacts>& context,
+                              const NafList& nafs, UtcTime now, bool tombstoned);
 
-/// End of a confirmed key at the MT: min(T_Ks, what the Key Center gave, start + 7 d) (DRAFT-GAP(lifetime-mt)).
+/// End of a confirmed key at the MT: min(T_Ks, what the Key Center gave, start + 7 d)
+/// (DRAFT-GAP(lifetime-mt)).
 inline constexpr std::chrono::hours kLongestKey{7 * 24};
 [[nodiscard]] UtcTime agreed_expiry(UtcTime ks_expires, UtcTime key_center_expires, UtcTime start);
 

@@ -13,7 +13,8 @@
 
 namespace mtkey::store {
 
-/// One confirmed Ks_local_MT of one (MT, external device) pair (draft 5.4.6) with what belongs to it.
+/// One confirmed Ks_local_MT of one (MT, external device) pair (draft 5.4.6) with what belongs to
+/// it.
 struct KeyRecord {
     std::string device_id;
     std::string transport; ///< where the device was approved: instance name and transport identity
@@ -23,7 +24,8 @@ struct KeyRecord {
     std::string b_tid;
     std::string mode; ///< "gba-u", "gba-me"
     std::string profile;
-    std::string uicc; ///< identity of the UICC, hashed: the key is suspended while another or none is there
+    std::string
+        uicc; ///< identity of the UICC, hashed: the key is suspended while another or none is there
     Secret<32> ks_local_mt;
     std::array<std::uint8_t, 32> th_est{};
     std::array<std::uint8_t, 16> est_id{}; ///< finds the record when its CONFIRM comes again
@@ -48,11 +50,13 @@ struct KeySummary {
 };
 
 /// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
-/// put() and erase() return after the change is as durable as the store makes it: only then may a peer be answered.
+/// put() and erase() return after the change is as durable as the store makes it: only then may a
+/// peer be answered.
 class KeyStore {
 public:
     virtual ~KeyStore() = default;
-    /// Replaces the record of this Device_ID. LimitExceeded when full (confirmed records are never evicted).
+    /// Replaces the record of this Device_ID. LimitExceeded when full (confirmed records are never
+    /// evicted).
     [[nodiscard]] virtual Result<void> put(KeyRecord record) = 0;
     [[nodiscard]] virtual Result<void> erase(std::string_view device_id) = 0; ///< NotFound
     /// Borrowed until the next call of put or erase; null when there is none.

@@ -65,6 +65,7 @@ class Rig:
         self.parties: dict[str, Party] = {}
         self.devices: list[Device] = []
         self.ub: Optional[Recorder] = None
+        self.warnings: list[str] = []  # what a user of this machine should know
         self._stack = ExitStack()
         self.environment = {name: text for name, text in os.environ.items() if name not in FOREIGN}
 
@@ -163,6 +164,9 @@ class Rig:
         options, subscriber = self.options, self.options.subscriber
         service = CardService(self.folder, self.log("pcscd"), self.environment)
         self._adopt(service.party)
+        if not service.confined:
+            self.warnings.append("this system allows no network namespaces: the virtual reader listens on every address, "
+                                 f"TCP ports {service.port} and {service.port + 1}")
         self.environment["PCSCLITE_CSOCK_NAME"] = str(service.socket)
         gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
         card = self._write("card.toml", settings.card(subscriber, gba, options.pin))

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A lint that finds nothing is worth nothing: each is shown a tree with one fault, and the same tree without it."""
+import json
 import shutil
 import subprocess
 import sys
@@ -129,6 +130,47 @@ class Others(LintTest):
         for flags, expected in ((good, 0), (bad, 6)):
             subprocess.run(["gcc", *flags, "-o", str(self.root / "a"), str(source)], check=True, capture_output=True)
             self.assertEqual(len(hardening.problems(str(self.root / "a"), True)), expected, flags)
+
+
+JUNIT = """<testsuites><testsuite name="p.p:unit / a.A"><testcase name="x" classname="A"/>
+<testcase name="y" classname="A"><failure message="no"/></testcase>
+<testcase name="z" classname="A"><skipped message="why"/></testcase></testsuite>
+<testsuite name="p"><testcase name="p:lint / b" classname="p"/></testsuite></testsuites>"""
+
+
+class SumOfTests(LintTest):
+    """The one line of tools/check."""
+
+    def results(self, **results: str) -> Path:
+        log = self.root / "build" / "meson-logs" / "testlog.junit.xml"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(JUNIT)
+        log.with_name("testlog.json").write_text("".join(
+            json.dumps({"name": name, "result": result}) + "\n" for name, result in results.items()))
+        return log
+
+    def last_line(self, *arguments: str) -> tuple[str, int]:
+        done = subprocess.run([sys.executable, str(tree.ROOT / "tools" / "sum_tests.py"), *arguments],
+                              capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()[-1], done.returncode
+
+    def test_every_case_counts(self) -> None:
+        log = self.results(**{"p:unit / a": "FAIL", "p:lint / b": "OK"})
+        self.assertEqual(self.last_line(str(log)), ("2 passed, 1 failed, 1 skipped", 1))
+
+    def test_program_that_crashed_counts_although_its_cases_passed(self) -> None:
+        log = self.results(**{"p:unit / a": "FAIL", "p:lint / b": "OK", "p:system / c": "TIMEOUT"})
+        self.assertEqual(self.last_line(str(log)), ("2 passed, 2 failed, 1 skipped", 1))
+
+    def test_build_that_failed(self) -> None:
+        self.assertEqual(self.last_line("--problem=compiling build"), ("0 passed, 1 failed, 0 skipped", 1))
+
+    def test_nothing_ran(self) -> None:
+        self.assertEqual(self.last_line(), ("0 passed, 0 failed, 0 skipped", 1))
+
+    def test_tap(self) -> None:
+        (self.root / "fuzz.tap").write_text("TAP version 13\n1..2\nok 1 - a\nnot ok 2 - b\n")
+        self.assertEqual(self.last_line(f"--tap={self.root / 'fuzz.tap'}"), ("1 passed, 1 failed, 0 skipped", 1))
 
 
 class Tree(LintTest):

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness import Establishment, RunSecrets, SystemTest, eventually
 from rig.processes import Party
 from secret_scan import regular_files, scan_files, scan_octets
+from wire import establishment_keys, messages
 import tap
 
 
@@ -59,6 +60,10 @@ class Run(SystemTest):
         cls.rig.ctl("device", "list")
         cls.secrets = RunSecrets.of(cls.rig)
         cls.values = {**cls.secrets.values, "PIN": cls.variations["pin"].encode()}
+        for device in cls.rig.devices:
+            name = f"Ks_local_MT of device {device.number}"
+            for key, value in establishment_keys(messages(device.ttys.passed), cls.values[name]).items():
+                cls.values[f"{key} of device {device.number}"] = value
         cls.processes = [(path, path.read_bytes()) for party in cls.rig.parties.values()
                          for path in (Path(f"/proc/{party.pid}/cmdline"), Path(f"/proc/{party.pid}/environ"))
                          if os.access(path, os.R_OK)]

@@ -34,6 +34,9 @@ public:
     friend bool operator==(const std::string& text, const Json& value) {
         return text == static_cast<std::string>(value);
     }
+    friend bool operator==(const nlohmann::json& value, const Json& expected) {
+        return value == expected.value_;
+    }
     friend std::ostream& operator<<(std::ostream& out, const Json& value) {
         return out << value.value_;
     }

@@ -59,8 +59,8 @@ int show_status(sdbus::IConnection& connection, const Output& output) {
               << ", policy " << text(state, "gba_policy") << "\n";
     if (const auto& uicc = state["uicc"]; uicc.is_object()) {
         std::cout << "UICC     " << text(uicc, "state") << " in " << text(uicc, "reader") << ", "
-                  << text(uicc, "identity") << ", GBA_U " << (uicc["gba_u"].get<bool>() ? "yes" : "no")
-                  << "\n";
+                  << text(uicc, "identity") << ", GBA_U "
+                  << (uicc["gba_u"].get<bool>() ? "yes" : "no") << "\n";
         print_problem(uicc);
     } else {
         std::cout << "UICC     none\n";
@@ -71,8 +71,8 @@ int show_status(sdbus::IConnection& connection, const Output& output) {
     }
     for (const auto& transport : state["transports"]) {
         const std::string path = text(transport, "path");
-        std::cout << "link     " << path.substr(path.rfind('/') + 1) << " (" << text(transport, "type")
-                  << ") " << text(transport, "state") << ", connections "
+        std::cout << "link     " << path.substr(path.rfind('/') + 1) << " ("
+                  << text(transport, "type") << ") " << text(transport, "state") << ", connections "
                   << text(transport, "connections") << "\n";
         print_problem(transport);
     }
@@ -100,8 +100,9 @@ int bootstrap(sdbus::IConnection& connection, const Output& output, bool force,
                 print_json(one);
             } else {
                 std::cout << "bootstrapped: " << text(one, "b_tid") << ", " << text(one, "mode")
-                          << ", until " << time_text(one["expires"]) << ", " << text(one, "http_exchanges")
-                          << " HTTP exchanges, " << text(one, "authenticates") << " AUTHENTICATE\n";
+                          << ", until " << time_text(one["expires"]) << ", "
+                          << text(one, "http_exchanges") << " HTTP exchanges, "
+                          << text(one, "authenticates") << " AUTHENTICATE\n";
             }
             return 0;
         }
@@ -212,7 +213,8 @@ void print_event(const json& event, const Output& output) {
             continue;
         }
         for (const auto& [name, value] : found->items()) {
-            std::cout << "  " << name << "=" << (value.is_string() ? value.get<std::string>() : value.dump());
+            std::cout << "  " << name << "="
+                      << (value.is_string() ? value.get<std::string>() : value.dump());
         }
     }
     if (event.contains("error")) {

@@ -14,9 +14,11 @@ struct Output {
 
 // Each prints its result and returns the exit status. Throw sdbus::Error.
 int show_status(sdbus::IConnection& connection, const Output& output);
-int bootstrap(sdbus::IConnection& connection, const Output& output, bool force, const std::string& naf);
+int bootstrap(sdbus::IConnection& connection, const Output& output, bool force,
+              const std::string& naf);
 int list_devices(sdbus::IConnection& connection, const Output& output);
-int forget_device(sdbus::IConnection& connection, const Output& output, const std::string& device_id);
+int forget_device(sdbus::IConnection& connection, const Output& output,
+                  const std::string& device_id);
 int list_nafs(sdbus::IConnection& connection, const Output& output);
 /// One line per event until SIGINT or SIGTERM, or until the bus goes away.
 int monitor(sdbus::IConnection& connection, const Output& output);

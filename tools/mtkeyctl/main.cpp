@@ -17,8 +17,9 @@ int failed(const Error& error, bool as_json) {
     // No daemon is its own exit status: a normal case for scripts.
     const int status = error.code == Errc::NotReady ? 3 : info(error.code).exit_status;
     if (as_json) {
-        std::cout << nlohmann::json{{"error", info(error.code).name}, {"message", error.context}}.dump()
-                  << "\n";
+        std::cout
+            << nlohmann::json{{"error", info(error.code).name}, {"message", error.context}}.dump()
+            << "\n";
     }
     std::cerr << "mtkeyctl: " << (error.context.empty() ? describe(error) : error.context) << "\n";
     return status;
@@ -30,14 +31,16 @@ int main(int argc, char** argv) {
     CLI::App app{"mtkeyctl: see and drive mtkeyd"};
     app.require_subcommand(1);
     app.fallthrough();
-    app.footer("Exit status: 0 done, 1 failure, 2 usage, 3 no daemon, 4 not authorised, 5 not found, 6 card, "
+    app.footer("Exit status: 0 done, 1 failure, 2 usage, 3 no daemon, 4 not authorised, 5 not "
+               "found, 6 card, "
                "7 network, 8 time-out, 9 cancelled, 10 external device.");
     app.set_version_flag("--version", MTKEY_VERSION);
     std::string address = "system";
     tools::Output output;
     app.add_option("--bus", address, "bus address, or \"system\"")->capture_default_str();
     app.add_flag("--json", output.json, "one JSON document (monitor: one a line)");
-    app.add_option("--timeout", output.timeout_seconds, "seconds to wait for an answer")->capture_default_str();
+    app.add_option("--timeout", output.timeout_seconds, "seconds to wait for an answer")
+        ->capture_default_str();
 
     std::function<int(sdbus::IConnection&)> command;
     bool force = false;
@@ -49,18 +52,16 @@ int main(int argc, char** argv) {
     auto* run = app.add_subcommand("bootstrap", "make sure of a valid B-TID");
     run->add_flag("--force", force, "bootstrap although there is one");
     run->add_option("--naf", naf, "derive Ks_(ext)_NAF of this key center too (FQDN)");
-    run->callback([&] {
-        command = [&](auto& bus) { return tools::bootstrap(bus, output, force, naf); };
-    });
+    run->callback(
+        [&] { command = [&](auto& bus) { return tools::bootstrap(bus, output, force, naf); }; });
     auto* device = app.add_subcommand("device", "external devices")->require_subcommand(1);
     device->add_subcommand("list", "all that have or had a key, or asked")->callback([&] {
         command = [&](auto& bus) { return tools::list_devices(bus, output); };
     });
     auto* forget = device->add_subcommand("forget", "delete the key of a device");
     forget->add_option("device_id", device_id, "Device_ID")->required();
-    forget->callback([&] {
-        command = [&](auto& bus) { return tools::forget_device(bus, output, device_id); };
-    });
+    forget->callback(
+        [&] { command = [&](auto& bus) { return tools::forget_device(bus, output, device_id); }; });
     auto* nafs = app.add_subcommand("naf", "NAF key centers")->require_subcommand(1);
     nafs->add_subcommand("list", "what devices are offered, in order")->callback([&] {
         command = [&](auto& bus) { return tools::list_nafs(bus, output); };
@@ -74,8 +75,9 @@ int main(int argc, char** argv) {
         return app.exit(error) == 0 ? 0 : 2;
     }
     try {
-        const auto bus = address == "system" ? sdbus::createSystemBusConnection()
-                                             : sdbus::createSessionBusConnectionWithAddress(address);
+        const auto bus = address == "system"
+                             ? sdbus::createSystemBusConnection()
+                             : sdbus::createSessionBusConnectionWithAddress(address);
         return command(*bus);
     } catch (const sdbus::Error& error) {
         return failed(tools::from_bus(error), output.json);

@@ -18,13 +18,15 @@ Error from_bus(const sdbus::Error& error) {
         name == "org.freedesktop.DBus.Error.NameHasNoOwner") {
         return Error{Errc::NotReady, 0, "mtkeyd is not running (systemctl start mtkeyd)"};
     }
-    if (name == "org.freedesktop.DBus.Error.FileNotFound" || name == "org.freedesktop.DBus.Error.NoServer") {
+    if (name == "org.freedesktop.DBus.Error.FileNotFound" ||
+        name == "org.freedesktop.DBus.Error.NoServer") {
         return Error{Errc::NotReady, 0, "there is no message bus at this address"};
     }
     if (name == "org.freedesktop.DBus.Error.AccessDenied") {
         return Error{Errc::NotAuthorized, 0, error.getMessage()};
     }
-    if (name == "org.freedesktop.DBus.Error.NoReply" || name == "org.freedesktop.DBus.Error.Timeout") {
+    if (name == "org.freedesktop.DBus.Error.NoReply" ||
+        name == "org.freedesktop.DBus.Error.Timeout") {
         return Error{Errc::TimedOut, 0, error.getMessage()};
     }
     if (name == "org.freedesktop.DBus.Error.InvalidArgs") {

@@ -31,7 +31,8 @@ nlohmann::json to_json(const Properties& properties);
 
 /// All objects with interface org.mtkeyd1.<name>, each with its "path".
 nlohmann::json list(const Objects& objects, const std::string& name);
-/// The whole state as one object: manager's properties, "uicc", "sessions", "devices", "nafs", "transports".
+/// The whole state as one object: manager's properties, "uicc", "sessions", "devices", "nafs",
+/// "transports".
 nlohmann::json status(const Objects& objects);
 
 } // namespace mtkey::tools

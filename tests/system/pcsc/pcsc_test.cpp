@@ -228,14 +228,28 @@ TEST_F(PcscTest, OtherProgramsDoNotMakeReports) {
     Reports reports;
     const auto monitor = watch(reports);
     ASSERT_TRUE(reports.wait(has_card));
-    {
-        auto context = ScardContext::establish();
-        ASSERT_TRUE(context);
+    auto context = ScardContext::establish();
+    ASSERT_TRUE(context);
+    for (int i = 0; i < 2; ++i) {
         const auto card = connect(*context, PrivatePcscd::kReader);
+        ASSERT_TRUE(card) << describe(card.error());
+        EXPECT_FALSE(reports.wait([](const ReaderReport&) { return true; }, 600ms));
+    }
+    EXPECT_FALSE(reports.wait([](const ReaderReport&) { return true; }, 600ms));
+}
+
+TEST_F(PcscTest, ReaderInUseIsSeen) {
+    insert();
+    auto context = ScardContext::establish();
+    ASSERT_TRUE(context);
+    for (const auto sharing : {Sharing::Exclusive, Sharing::Shared}) {
+        ConnectOptions options;
+        options.sharing = sharing;
+        const auto card = connect(*context, PrivatePcscd::kReader, options);
         ASSERT_TRUE(card) << describe(card.error());
         EXPECT_TRUE(wait_for([](const ReaderState& state) { return state.in_use; }));
     }
-    EXPECT_FALSE(reports.wait([](const ReaderReport&) { return true; }, 1s));
+    EXPECT_TRUE(wait_for([](const ReaderState& state) { return !state.in_use; }));
 }
 
 TEST_F(PcscTest, TransmitAfterRemovalSaysNoCard) {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/naf_choice.hpp"
+#include "unit/device/fake_mt.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mtkey::device {
+namespace {
+
+TEST(NafChoice, SuffixesCountAtLabelBoundariesOnly) {
+    const std::vector<std::string> suffixes{"3gppnetwork.org", "kc.example.com"};
+    for (const auto* good :
+         {"3gppnetwork.org", "a.3gppnetwork.org", "a.b.3gppnetwork.org", "kc.example.com"}) {
+        EXPECT_TRUE(fqdn_permitted(good, suffixes)) << good;
+    }
+    for (const auto* bad : {"evil3gppnetwork.org", "3gppnetwork.org.evil.com", "example.com",
+                            "xkc.example.com", "org", "", ".3gppnetwork.org.", "3gppnetwork.com"}) {
+        EXPECT_FALSE(fqdn_permitted(bad, suffixes)) << bad;
+    }
+    EXPECT_FALSE(fqdn_permitted("a.b", {}));
+    EXPECT_FALSE(fqdn_permitted("a.b", {""}));
+}
+
+TEST(NafChoice, PreferredThenFirstPermitted) {
+    const std::vector<local::NafEntry> offered{
+        naf_entry("a.evil.com"), naf_entry("b.3gppnetwork.org"), naf_entry("c.3gppnetwork.org")};
+    const std::vector<std::string> suffixes{"3gppnetwork.org"};
+    EXPECT_EQ(*choose_naf(offered, "", suffixes), &offered[1]);
+    EXPECT_EQ(*choose_naf(offered, "c.3gppnetwork.org", suffixes), &offered[2]);
+    EXPECT_EQ(*choose_naf(offered, "d.3gppnetwork.org", suffixes), &offered[1]);
+    EXPECT_EQ(*choose_naf(offered, "a.evil.com", suffixes), &offered[1])
+        << "a wish is no permission";
+    EXPECT_EQ(choose_naf(offered, "", {"other.org"}).error().code, Errc::NafNotAllowed);
+    EXPECT_EQ(choose_naf({}, "", suffixes).error().code, Errc::NafNotAllowed);
+}
+
+} // namespace
+} // namespace mtkey::device

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every way in which a run must end without a new key.
+#include "unit/device/procedure_fixture.hpp"
+
+#include <sys/eventfd.h>
+
+namespace mtkey::device {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ProcedureErrorsTest : public ProcedureTest {
+protected:
+    /// Fails with `code`, and the key file holds what it held before.
+    const Error& expect_failure(Errc code) {
+        const auto before = read_file(key_file(), kKeyFileLimit, Trust::Private);
+        const auto outcome = run();
+        EXPECT_FALSE(outcome);
+        if (outcome) {
+            return last_error_;
+        }
+        last_error_ = outcome.error();
+        EXPECT_EQ(outcome.error().code, code) << describe(outcome.error());
+        EXPECT_TRUE(std::ranges::none_of(
+            stored(), [](const StoredKey& key) { return key.state == StoredKey::State::Pending; }));
+        const auto after = read_file(key_file(), kKeyFileLimit, Trust::Private);
+        if (before) {
+            EXPECT_EQ(*before, after.value_or(""));
+        } else {
+            EXPECT_TRUE(stored().empty());
+        }
+        return last_error_;
+    }
+    bool confirmed_by_mt() const {
+        return std::ranges::any_of(mt.held,
+                                   [](const FakeMt::Held& held) { return held.confirmed; });
+    }
+
+private:
+    Error last_error_;
+};
+
+TEST_F(ProcedureErrorsTest, AcknowledgementWithAWrongMac) {
+    mt.on_confirm = {FakeMt::OnConfirm::WrongMac};
+    EXPECT_THAT(expect_failure(Errc::ConfirmationFailed).context, HasSubstr("wrong MAC"));
+    establish_first();
+    settings.renew = true;
+    mt.on_confirm = {FakeMt::OnConfirm::WrongMac};
+    expect_failure(Errc::ConfirmationFailed);
+    EXPECT_EQ(stored().size(), 1U) << "the old key stays";
+}
+
+TEST_F(ProcedureErrorsTest, RefusedConfirmation) {
+    mt.on_confirm = {FakeMt::OnConfirm::RefusedStatus};
+    expect_failure(Errc::ConfirmationFailed);
+    mt.on_confirm = {FakeMt::OnConfirm::Error};
+    EXPECT_THAT(expect_failure(Errc::ConfirmationFailed).context, HasSubstr("wrong MAC"));
+}
+
+// A wrong key anywhere in the network: MT and Key Center do not agree.
+TEST_F(ProcedureErrorsTest, KeyCenterWithAnotherKey) {
+    key_center.change = [](keycenter::KeyAnswer& answer) {
+        answer.ks_local_mt = test_key("other");
+    };
+    mt.on_confirm = {FakeMt::OnConfirm::Store}; // even if the MT did not look
+    expect_failure(Errc::ConfirmationFailed);
+    EXPECT_FALSE(mt.confirm_macs_right);
+}
+
+TEST_F(ProcedureErrorsTest, AnswerAboutSomethingElse) {
+    using Answer = keycenter::KeyAnswer;
+    const std::vector<std::pair<const char*, std::function<void(Answer&)>>> rows{
+        {"B-TID", [](Answer& answer) { answer.b_tid = "other@bsf.example.org"; }},
+        {"Device_ID", [](Answer& answer) { answer.device_id = "urn:uuid:2"; }},
+        {"NAF_ID", [](Answer& answer) { answer.naf_id.fqdn = "other.3gppnetwork.org"; }},
+        {"NAF_ID", [](Answer& answer) { answer.naf_id.ua = "0000000000"; }},
+    };
+    for (const auto& [what, change] : rows) {
+        key_center.change = change;
+        EXPECT_THAT(expect_failure(Errc::KeyCenterBadAnswer).context, HasSubstr(what));
+        EXPECT_TRUE(mt.confirms.empty());
+    }
+    key_center.change = [](Answer& answer) { answer.profile = "rel-7"; };
+    expect_failure(Errc::ProfileMismatch);
+    key_center.change = [this](Answer& answer) {
+        answer.expires = clock.utc_now() - std::chrono::hours(1);
+    };
+    expect_failure(Errc::KeyExpired);
+}
+
+TEST_F(ProcedureErrorsTest, AnswerThatIsNone) {
+    key_center.change_response = [](HttpResponse& response) { response.body = "<html/>"; };
+    expect_failure(Errc::KeyCenterBadAnswer);
+    key_center.change_response = [](HttpResponse& response) {
+        response.headers = {};
+        response.headers.add("Content-Type", "text/html");
+    };
+    expect_failure(Errc::KeyCenterBadAnswer);
+}
+
+TEST_F(ProcedureErrorsTest, StatusesOfTheKeyCenter) {
+    const std::vector<std::pair<unsigned, Errc>> rows{
+        {400, Errc::KeyCenterRejected},    {403, Errc::KeyCenterRejected},
+        {404, Errc::BtidUnknown},          {409, Errc::KeyCenterRejected},
+        {410, Errc::BtidUnknown},          {500, Errc::KeyCenterUnreachable},
+        {502, Errc::KeyCenterUnreachable}, {301, Errc::KeyCenterRejected},
+    };
+    for (const auto& [status, code] : rows) {
+        key_center.statuses = {status};
+        mt.l3.clear();
+        EXPECT_EQ(expect_failure(code).detail, status);
+        EXPECT_EQ(mt.l3.size(), 1U) << "full already: nothing else to try";
+    }
+}
+
+TEST_F(ProcedureErrorsTest, BtidUnknownTwice) {
+    mt.b_tid = "old@bsf.example.org";
+    key_center.statuses = {404, 404};
+    expect_failure(Errc::BtidUnknown);
+    EXPECT_EQ(mt.l3.size(), 2U);
+}
+
+TEST_F(ProcedureErrorsTest, KeyCenterThatIsNotTrustedOrNotThere) {
+    key_center.authenticated = false;
+    expect_failure(Errc::PeerUntrusted);
+    EXPECT_TRUE(key_center.requests.empty()) << "nothing was sent";
+    key_center.connect_error = Error{Errc::KeyCenterUnreachable, 111, "refused"};
+    expect_failure(Errc::KeyCenterUnreachable);
+    EXPECT_TRUE(std::ranges::find(steps, Step::TunnelEstablished) == steps.end());
+}
+
+TEST_F(ProcedureErrorsTest, NoPermittedKeyCenter) {
+    mt.nafs = {naf_entry("kc.example.com"), naf_entry("kc.evil3gppnetwork.org"),
+               naf_entry("3gppnetwork.org.example.com")};
+    expect_failure(Errc::NafNotAllowed);
+    EXPECT_TRUE(mt.l3.empty());
+    EXPECT_TRUE(key_center.targets.empty());
+    // The URI may not lead elsewhere. The message's own check may find it first and end the
+    // connection.
+    mt.nafs = {naf_entry("kc.3gppnetwork.org", "https://kc.example.com/")};
+    const auto outcome = run();
+    ASSERT_FALSE(outcome);
+    EXPECT_TRUE(key_center.targets.empty());
+}
+
+TEST_F(ProcedureErrorsTest, RefusalsOfTheMt) {
+    const std::vector<std::pair<local::ErrorCode, Errc>> rows{
+        {local::ErrorCode::Pending, Errc::DeviceNotApproved},
+        {local::ErrorCode::RetryAfter, Errc::RetryAfter},
+        {local::ErrorCode::Profile, Errc::ProfileMismatch},
+    };
+    for (const auto& [code, expected] : rows) {
+        local::ErrorMessage error;
+        error.code = code;
+        error.retry_after = 5;
+        error.text = "because";
+        mt.refuse_l1 = error;
+        EXPECT_THAT(expect_failure(expected).context, HasSubstr("because"));
+        EXPECT_EQ(report.retry_after, 5U);
+        mt.refuse_l1.reset();
+        mt.refuse_l3 = {error};
+        expect_failure(expected);
+        EXPECT_EQ(report.retry_after, 5U);
+    }
+    // Without a B-TID of ours there is none to change or to be stale.
+    local::ErrorMessage stale;
+    stale.code = local::ErrorCode::BtidStale;
+    mt.refuse_l3 = {stale};
+    expect_failure(Errc::BtidStale);
+}
+
+TEST_F(ProcedureErrorsTest, WrongEstablishmentAnswer) {
+    using Answer = local::EstablishmentAnswer;
+    mt.change_l4 = [](Answer& answer) { answer.naf_id.fqdn = "other.3gppnetwork.org"; };
+    expect_failure(Errc::ProtocolViolation);
+    mt.change_l4 = [](Answer& answer) { answer.naf_id.ua = {0, 0, 0, 0, 0}; };
+    expect_failure(Errc::ProtocolViolation);
+    mt.change_l4 = [](Answer& answer) { answer.profile = "rel-7"; };
+    expect_failure(Errc::ProfileMismatch);
+    mt.b_tid = "old@bsf.example.org";
+    mt.change_l4 = [](Answer& answer) { answer.b_tid = "other@bsf.example.org"; };
+    expect_failure(Errc::ProtocolViolation);
+    EXPECT_TRUE(key_center.targets.empty());
+    EXPECT_FALSE(confirmed_by_mt());
+}
+
+TEST_F(ProcedureErrorsTest, AnswersToResume) {
+    establish_first();
+    const int l1_before = mt.l1;
+    mt.on_resume = FakeMt::OnResume::WrongMac;
+    expect_failure(Errc::ConfirmationFailed);
+    mt.on_resume = FakeMt::OnResume::DeleteWrongMac;
+    expect_failure(Errc::ConfirmationFailed);
+    mt.on_resume = FakeMt::OnResume::BadIndex;
+    expect_failure(Errc::ProtocolViolation);
+    mt.on_resume = FakeMt::OnResume::Wait;
+    expect_failure(Errc::RetryAfter);
+    EXPECT_EQ(report.retry_after, 30U);
+    mt.on_resume = FakeMt::OnResume::Error;
+    expect_failure(Errc::RetryAfter);
+    EXPECT_EQ(report.retry_after, 7U);
+    EXPECT_EQ(mt.l1, l1_before) << "none of these leads to an establishment";
+
+    mt.on_resume = FakeMt::OnResume::Delete;
+    mt.refuse_l1 = local::ErrorMessage{};
+    const auto outcome = run();
+    ASSERT_FALSE(outcome);
+    EXPECT_TRUE(stored().empty()) << "deleted by an authenticated answer, whatever came after";
+}
+
+TEST_F(ProcedureErrorsTest, EndOfTimeAndCancellation) {
+    total_limit = std::chrono::milliseconds(0);
+    expect_failure(Errc::TimedOut);
+    total_limit = std::chrono::milliseconds(20'000);
+    const UniqueFd cancelled(::eventfd(1, EFD_CLOEXEC));
+    cancel_fd = cancelled.get();
+    expect_failure(Errc::Cancelled);
+}
+
+TEST_F(ProcedureErrorsTest, CancellationReachesTheKeyCenter) {
+    const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC));
+    cancel_fd = cancel.get();
+    key_center.hang = true;
+    on_step = [&](Step step) {
+        if (step == Step::ServiceRequested) {
+            ::eventfd_write(cancel.get(), 1);
+        }
+    };
+    expect_failure(Errc::Cancelled);
+    EXPECT_EQ(key_center.cancelled, 1);
+}
+
+TEST_F(ProcedureErrorsTest, KeyFileThatCannotBeReadEndsTheRunBeforeAnythingElse) {
+    ASSERT_TRUE(write_private_file(key_file(), as_octets("garbage")));
+    const auto outcome = run();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, Errc::Malformed);
+    EXPECT_THAT(outcome.error().context, HasSubstr(key_file()));
+    EXPECT_EQ(mt.connections, 0);
+    EXPECT_EQ(*read_file(key_file(), 100, Trust::Private), "garbage");
+}
+
+} // namespace
+} // namespace mtkey::device

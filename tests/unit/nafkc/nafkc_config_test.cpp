@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/nafkc/config.hpp"
+
+#include "fakes/throwaway_pki.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mtkey::nafkc {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::string kGood = R"(listen = "[::1]:8443"
+certificate = "nafkc.pem"
+private_key = "/etc/mtkey/nafkc.key"
+device_ca = "device-ca.pem"
+device_crl = "device.crl"
+kdf_profile = "draft-1"
+require_gba_u = true
+lifetime_cap_seconds = 3600
+mt_id_secret_file = "mt-id.secret"
+
+[[naf]]
+fqdn = "NAFKC.example.org"
+ua = "0100000002"
+
+[[naf]]
+fqdn = "nafkc.example.org"
+
+[bsf]
+fqdn = "bsf.example.org"
+address = "127.0.0.1:8080"
+ca = "ca.pem"
+certificate = "zn.pem"
+private_key = "zn.key"
+timeout_seconds = 3
+)";
+
+TEST(NafkcConfig, EverythingRead) {
+    const auto config = parse_config(kGood, "/etc/mtkey/nafkc.toml");
+    ASSERT_TRUE(config) << describe(config.error());
+    EXPECT_EQ(config->server.listen, "[::1]:8443");
+    EXPECT_TRUE(config->server.tls);
+    const auto& tls = config->server.tls_settings;
+    EXPECT_EQ(tls.certificate_file, "/etc/mtkey/nafkc.pem");
+    EXPECT_EQ(tls.private_key_file, "/etc/mtkey/nafkc.key");
+    EXPECT_EQ(tls.client_ca_file, "/etc/mtkey/device-ca.pem");
+    EXPECT_EQ(tls.client_crl_file, "/etc/mtkey/device.crl");
+    EXPECT_TRUE(tls.require_client_certificate);
+    EXPECT_EQ(config->server.body_limit, keycenter::kDocumentLimit);
+    EXPECT_EQ(config->key_center.kdf_profile, "draft-1");
+    EXPECT_TRUE(config->key_center.require_gba_u);
+    EXPECT_EQ(config->key_center.lifetime_cap, std::chrono::hours(1));
+    EXPECT_EQ(config->mt_id_secret_file, "/etc/mtkey/mt-id.secret");
+    ASSERT_EQ(config->key_center.nafs.size(), 2U);
+    EXPECT_EQ(config->key_center.nafs[0].text(), "nafkc.example.org/0100000002");
+    EXPECT_EQ(config->key_center.nafs[1].text(), "nafkc.example.org/ff00033259");
+    EXPECT_EQ(config->bsf.fqdn, "bsf.example.org");
+    EXPECT_EQ(config->bsf.address, "127.0.0.1:8080");
+    EXPECT_TRUE(config->bsf.tls);
+    EXPECT_EQ(config->bsf.tls_settings.ca_file, "/etc/mtkey/ca.pem");
+    EXPECT_FALSE(config->bsf.tls_settings.system_trust);
+    EXPECT_EQ(config->bsf.exchange_timeout, std::chrono::seconds(3));
+}
+
+TEST(NafkcConfig, WhatMayBeLeftOut) {
+    const auto config = parse_config(R"(listen = "0.0.0.0:443"
+certificate = "a"
+private_key = "b"
+device_ca = "c"
+[[naf]]
+fqdn = "nafkc.example.org"
+[bsf]
+fqdn = "bsf.example.org"
+ca = "d"
+certificate = "e"
+private_key = "f"
+)",
+                                     "nafkc.toml");
+    ASSERT_TRUE(config) << describe(config.error());
+    EXPECT_FALSE(config->key_center.require_gba_u);
+    EXPECT_EQ(config->key_center.lifetime_cap, std::chrono::days(7));
+    EXPECT_TRUE(config->mt_id_secret_file.empty());
+    EXPECT_TRUE(config->server.tls_settings.client_crl_file.empty());
+    EXPECT_TRUE(config->bsf.address.empty());
+}
+
+TEST(NafkcConfig, MistakesAreNamed) {
+    struct Row {
+        std::string from;
+        std::string to;
+        std::string line;
+        std::string key;
+    };
+    for (const auto& row : {
+             Row{"listen = \"[::1]:8443\"", "listen = \"::1\"", ":1", "listen"},
+             Row{"listen = \"[::1]:8443\"", "listen = \"localhost\"", ":1", "listen"},
+             Row{"listen = \"[::1]:8443\"\n", "", "", "listen"},
+             Row{"listen", "lisen", "", "listen"},
+             Row{"device_ca = \"device-ca.pem\"\n", "", "", "device_ca"},
+             Row{"device_ca = \"device-ca.pem\"", "device_ca = \"\"", ":4", "device_ca"},
+             Row{"draft-1", "rel7plus", ":6", "kdf_profile"},
+             Row{"require_gba_u = true", "require_gba_u = \"yes\"", ":7", "require_gba_u"},
+             Row{"3600", "0", ":8", "lifetime_cap_seconds"},
+             Row{"0100000002", "00000003ff", ":13", "ua"},
+             Row{"NAFKC.example.org", "nafkc", ":12", "fqdn"},
+             Row{"0100000002", "ff00033259", "", "twice"},
+             Row{"127.0.0.1:8080", "127.0.0.1", ":20", "address"},
+             Row{"timeout_seconds = 3", "timeout_seconds = 3\nproxy = \"x\"", ":25", "proxy"},
+             Row{"[bsf]\nfqdn", "[bsf]\nname", "", "fqdn"},
+         }) {
+        auto text = kGood;
+        ASSERT_NE(text.find(row.from), std::string::npos) << row.from;
+        text.replace(text.find(row.from), row.from.size(), row.to);
+        const auto config = parse_config(text, "nafkc.toml");
+        ASSERT_FALSE(config) << row.to;
+        EXPECT_EQ(config.error().code, Errc::ConfigInvalid);
+        EXPECT_THAT(config.error().context,
+                    AllOf(HasSubstr("nafkc.toml" + row.line), HasSubstr(row.key)));
+    }
+    EXPECT_FALSE(parse_config(kGood.substr(0, kGood.find("[[naf]]")), "nafkc.toml"));
+    EXPECT_EQ(read_config("/nonexistent/nafkc.toml").error().code, Errc::ConfigInvalid);
+}
+
+TEST(NafkcConfig, TheSecretFile) {
+    fakes::ThrowawayPki folder;
+    const auto read = [&](const std::string& content, unsigned mode = 0600) {
+        return read_mt_id_secret(folder.file("secret", content, mode));
+    };
+    const auto good = read("000102030405060708090a0b0c0d0e0f\n");
+    ASSERT_TRUE(good) << describe(good.error());
+    EXPECT_EQ(good->size(), 16U);
+    EXPECT_TRUE(read(std::string(128, 'a')));
+    EXPECT_FALSE(read(std::string(130, 'a')));
+    EXPECT_FALSE(read("0001\n"));
+    EXPECT_FALSE(read(""));
+    EXPECT_FALSE(read("not hex, but quite long enough all the same"));
+    EXPECT_FALSE(read("000102030405060708090a0b0c0d0e0f", 0644)) << "others can read it";
+    EXPECT_EQ(read_mt_id_secret("/nonexistent/secret").error().code, Errc::ConfigInvalid);
+}
+
+} // namespace
+} // namespace mtkey::nafkc
