@@ -209,7 +209,13 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
         open_->transaction.emplace(MTKEY_TRY(open_->session.card.begin()));
         // Somebody else may have used the card, and it was reset when we left it: selection and PIN
         // are gone.
-        MTKEY_CHECK(uicc::reopen_usim(*open_->transaction, open_->application, open_options()));
+        const auto selected =
+            uicc::reopen_usim(*open_->transaction, open_->application, open_options());
+        if (!selected) {
+            open_->transaction.reset();
+            failed(selected.error());
+            return std::unexpected(selected.error());
+        }
     }
     return &*open_->transaction;
 }
@@ -273,7 +279,8 @@ Result<void> CardWork::bootstrap(bool force) {
         }
     }
     auto* card = MTKEY_TRY(begin_job());
-    emit_step(Step::GbaRunStarted, {{"mode", open_->application.gba ? "gba-u" : "gba-me"}});
+    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly;
+    emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
     // The card's Ks is gone with the first AUTHENTICATE(DD): the old B-TID must not be handed out
     // again.
     context_.reset();
@@ -290,6 +297,7 @@ Result<void> CardWork::bootstrap(bool force) {
     statistics_["http_exchanges"] += context->counts().http_exchanges;
     statistics_["bootstrapping_authenticates"] += context->counts().bootstrapping_authenticates;
     context_ = *std::move(context);
+    last_error_.reset();
     log(LogLevel::Notice, "bootstrapped",
         {{"mode", gba::to_text(context_->mode())},
          {"b_tid", masked_b_tid(context_->b_tid())},

@@ -194,6 +194,7 @@ void Mt::card_changed() {
     if (!state.uicc.empty()) {
         // Another identity: keys of the old one are deleted. The same one: they come back by
         // themselves.
+        pending_.erase_other_uicc(state.uicc);
         std::vector<std::string> foreign;
         for (const auto* record : store_.all()) {
             if (record->uicc != state.uicc) {

@@ -16,10 +16,11 @@ from pathlib import Path
 Case = "tuple[str, str, str]"  # name, passed | failed | skipped, reason
 
 
-def reason_of(*elements: "ElementTree.Element | None") -> str:
+def reason_of(line: int, *elements: "ElementTree.Element | None") -> str:
+    """That line of the first text that there is: 0 for the place of a failure, -1 for what a skip says last."""
     for element in elements:
         if element is not None and (text := element.get("message") or (element.text or "").strip()):
-            return text.splitlines()[-1]
+            return text.splitlines()[line]
     return ""
 
 
@@ -36,9 +37,9 @@ def cases(path: Path) -> "list[Case]":
             failure = next((child for child in case if child.tag in ("failure", "error")), None)
             skipped = case.find("skipped")
             if failure is not None:
-                found.append((name, "failed", reason_of(failure)))
+                found.append((name, "failed", reason_of(0, failure)))
             elif skipped is not None or case.get("status") == "notrun":
-                found.append((name, "skipped", reason_of(skipped, case.find("system-out"), case.find("system-err"))))
+                found.append((name, "skipped", reason_of(-1, skipped, case.find("system-out"), case.find("system-err"))))
             else:
                 found.append((name, "passed", ""))
     return found

@@ -32,6 +32,10 @@ void PendingTable::erase_device(std::string_view device_id) {
     std::erase_if(pending_, [&](const Pending& p) { return p.device_id == device_id; });
 }
 
+void PendingTable::erase_other_uicc(std::string_view uicc) {
+    std::erase_if(pending_, [&](const Pending& p) { return p.uicc != uicc; });
+}
+
 void PendingTable::expire(BootTime now) {
     std::erase_if(pending_, [&](const Pending& p) { return now >= p.ends; });
 }

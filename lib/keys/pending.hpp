@@ -51,7 +51,7 @@ public:
     [[nodiscard]] const Pending* find_device(std::string_view device_id, BootTime now) const;
     void erase(const EstId& est_id);
     void erase_device(std::string_view device_id);
-    void clear() { pending_.clear(); }
+    void erase_other_uicc(std::string_view uicc); ///< what another identity's keys made
     void expire(BootTime now);
     [[nodiscard]] std::size_t size() const { return pending_.size(); }
 

@@ -39,7 +39,11 @@ inline constexpr std::uint16_t kContextNotSupported = 0x9864;
 inline constexpr std::uint16_t kNoMemorySpace = 0x9866;
 } // namespace sw
 
-inline Answer refuse(std::uint16_t sw) { return {SecretBytes(), sw}; }
-inline Answer done() { return {}; }
+inline Answer refuse(std::uint16_t sw) {
+    return {SecretBytes(), sw};
+}
+inline Answer done() {
+    return {};
+}
 
 } // namespace mtkey::testbed

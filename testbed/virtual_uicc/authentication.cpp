@@ -79,9 +79,12 @@ ByteView stored_b_tid(const Bytes& gbabp) {
 
 } // namespace
 
-Authentication::Authentication(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm,
-                               const aka::Sqn& sqn_ms)
-    : algorithm_(std::move(algorithm)), sqn_ms_(sqn_ms), rules_(profile.gba_u), gba_(profile.gba),
+Authentication::Authentication(const CardProfile& profile,
+                               std::unique_ptr<aka::Algorithm> algorithm, const aka::Sqn& sqn_ms)
+    : algorithm_(std::move(algorithm)),
+      sqn_ms_(sqn_ms),
+      rules_(profile.gba_u),
+      gba_(profile.gba),
       gsm_access_(profile.gsm_access) {}
 
 Answer Authentication::authenticate(const uicc::CommandApdu& command, Directory& adf) {
@@ -131,13 +134,15 @@ Answer Authentication::security_context(ByteView data) {
     return tagged(kTagSuccess, {out.res.reveal(), out.ck.reveal(), out.ik.reveal(), kc.reveal()});
 }
 
-/// GBA security context, bootstrapping mode (TS 33.220 clause 5.3.2): Ks stays, only RES leaves the card.
+/// GBA security context, bootstrapping mode (TS 33.220 clause 5.3.2): Ks stays, only RES leaves the
+/// card.
 Answer Authentication::bootstrap(ByteView data, Directory& adf) {
     const auto challenge = parse_challenge(data);
     if (!challenge) {
         return refuse(sw::kWrongLength);
     }
-    auto verdict = aka::check_autn_gba_u(*algorithm_, challenge->rand, challenge->autn, sqn_ms_, rules_);
+    auto verdict =
+        aka::check_autn_gba_u(*algorithm_, challenge->rand, challenge->autn, sqn_ms_, rules_);
     auto* accepted = std::get_if<aka::Accepted>(&verdict);
     if (accepted == nullptr) {
         return refusal(verdict);
@@ -184,8 +189,8 @@ Answer Authentication::derive_naf_key(ByteView data, Directory& adf) {
     return tagged(kTagSuccess, {key->reveal()});
 }
 
-/// EF_GBANL (TS 31.102 clause 4.2.83): the record of this NAF_ID, else an unused one, else the least recently used.
-/// Ks_int_NAF would stand beside it; nothing here uses one, so none is kept.
+/// EF_GBANL (TS 31.102 clause 4.2.83): the record of this NAF_ID, else an unused one, else the
+/// least recently used. Ks_int_NAF would stand beside it; nothing here uses one, so none is kept.
 bool Authentication::note_naf_key(Directory& adf, ByteView naf_id) {
     auto* gbanl = adf.find(kEfGbanl);
     const auto* gbabp = adf.find(kEfGbabp);
@@ -202,7 +207,8 @@ bool Authentication::note_naf_key(Directory& adf, ByteView naf_id) {
     last_use_.resize(gbanl->records(), 0);
     std::size_t chosen = 0;
     for (std::size_t i = 0; i < gbanl->records(); ++i) {
-        if (std::ranges::equal(gbanl->record(i).first(naf_id_end), std::span(entry).first(naf_id_end))) {
+        if (std::ranges::equal(gbanl->record(i).first(naf_id_end),
+                               std::span(entry).first(naf_id_end))) {
             chosen = i;
             break;
         }
@@ -212,7 +218,8 @@ bool Authentication::note_naf_key(Directory& adf, ByteView naf_id) {
     }
     last_use_[chosen] = ++uses_;
     const auto record = gbanl->record(chosen);
-    std::ranges::fill(std::ranges::copy(entry, record.begin()).out, record.end(), std::uint8_t{0xFF});
+    std::ranges::fill(std::ranges::copy(entry, record.begin()).out, record.end(),
+                      std::uint8_t{0xFF});
     return true;
 }
 

@@ -12,11 +12,12 @@
 
 namespace mtkey::testbed {
 
-/// The USIM's side of AKA and GBA_U: owns K, SQN_MS and the Ks of the last bootstrapping, which outlive a reset as they
-/// do in a card's non-volatile memory.
+/// The USIM's side of AKA and GBA_U: owns K, SQN_MS and the Ks of the last bootstrapping, which
+/// outlive a reset as they do in a card's non-volatile memory.
 class Authentication {
 public:
-    Authentication(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm, const aka::Sqn& sqn_ms);
+    Authentication(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm,
+                   const aka::Sqn& sqn_ms);
 
     /// AUTHENTICATE (TS 31.102 clause 7.1.2). `adf`: where EF_GBABP and EF_GBANL are.
     Answer authenticate(const uicc::CommandApdu& command, Directory& adf);

@@ -25,8 +25,8 @@ enum Instruction : std::uint8_t {
 
 constexpr std::size_t kLongestAnswer = 256;
 
-// TS 102 221 clause 6.3: direct convention, 15 historical octets with card capabilities. T=0 only, and T=1 only (IFSC
-// 254, BWI 4, CWI 5); both name T=15 with the supply classes A, B and C.
+// TS 102 221 clause 6.3: direct convention, 15 historical octets with card capabilities. T=0 only,
+// and T=1 only (IFSC 254, BWI 4, CWI 5); both name T=15 with the supply classes A, B and C.
 template <std::size_t N>
 constexpr std::array<std::uint8_t, N> with_check_octet(std::array<std::uint8_t, N> atr) {
     std::uint8_t check = 0;
@@ -36,9 +36,9 @@ constexpr std::array<std::uint8_t, N> with_check_octet(std::array<std::uint8_t, 
     atr[N - 1] = check;
     return atr;
 }
-constexpr auto kAtrT0 = with_check_octet(std::array<std::uint8_t, 22>{
-    0x3B, 0x9F, 0x96, 0x80, 0x1F, 0xC7, 0x80, 0x31, 0xE0, 0x73, 0xFE,
-    0x21, 0x1B, 0x63, 0xE2, 0x03, 0xE8, 0x83, 0x0F, 0x90, 0x00, 0x00});
+constexpr auto kAtrT0 = with_check_octet(
+    std::array<std::uint8_t, 22>{0x3B, 0x9F, 0x96, 0x80, 0x1F, 0xC7, 0x80, 0x31, 0xE0, 0x73, 0xFE,
+                                 0x21, 0x1B, 0x63, 0xE2, 0x03, 0xE8, 0x83, 0x0F, 0x90, 0x00, 0x00});
 
 constexpr auto kAtrT1 = with_check_octet(std::array<std::uint8_t, 25>{
     0x3B, 0x9F, 0x96, 0x81, 0xB1, 0xFE, 0x45, 0x1F, 0xC7, 0x80, 0x31, 0xE0, 0x73,
@@ -60,7 +60,8 @@ std::uint16_t with_length(std::uint16_t sw, std::size_t length) {
 constexpr std::uint16_t kMoreData = 0x6100;
 constexpr std::uint16_t kWrongLe = 0x6C00;
 
-/// TS 102 221 clause 10.1.1: the one class of each instruction, on the basic channel, without secure messaging.
+/// TS 102 221 clause 10.1.1: the one class of each instruction, on the basic channel, without
+/// secure messaging.
 std::uint16_t check_class(const uicc::CommandApdu& command) {
     const std::uint8_t expected = command.ins == kStatus ? 0x80 : 0x00;
     if (command.cla == expected) {
@@ -83,8 +84,11 @@ Result<Card> Card::create(const CardProfile& profile, std::unique_ptr<aka::Algor
     return Card(profile, std::move(algorithm), sqn_ms);
 }
 
-Card::Card(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm, const aka::Sqn& sqn_ms)
-    : protocol_(profile.protocol), files_(master_file(profile), usim(profile)), pin_(profile.pin),
+Card::Card(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm,
+           const aka::Sqn& sqn_ms)
+    : protocol_(profile.protocol),
+      files_(master_file(profile), usim(profile)),
+      pin_(profile.pin),
       authentication_(profile, std::move(algorithm), sqn_ms) {}
 
 void Card::reset() {
@@ -93,7 +97,9 @@ void Card::reset() {
     pending_.clear();
 }
 
-ByteView Card::atr() const { return protocol_ == Protocol::T0 ? ByteView(kAtrT0) : ByteView(kAtrT1); }
+ByteView Card::atr() const {
+    return protocol_ == Protocol::T0 ? ByteView(kAtrT0) : ByteView(kAtrT1);
+}
 
 SecretBytes Card::transmit(ByteView command_octets) {
     const auto command = uicc::parse_command(command_octets);
@@ -159,7 +165,8 @@ Answer Card::authenticate(const uicc::CommandApdu& command) {
     return authentication_.authenticate(command, files_.application());
 }
 
-/// ISO/IEC 7816-3 clause 12.2.1: after a command with data the answer waits for GET RESPONSE; Le of the others must fit.
+/// ISO/IEC 7816-3 clause 12.2.1: after a command with data the answer waits for GET RESPONSE; Le of
+/// the others must fit.
 SecretBytes Card::answer_t0(const uicc::CommandApdu& command, Answer answer) {
     if (!command.data.empty()) {
         pending_ = std::move(answer.data);

@@ -9,13 +9,14 @@
 
 namespace mtkey::testbed {
 
-/// A UICC with one USIM: command octets in, response octets out, no reader and no clock. Keys, SQN, Ks and the PIN's
-/// attempts outlive reset(), as in a card.
+/// A UICC with one USIM: command octets in, response octets out, no reader and no clock. Keys, SQN,
+/// Ks and the PIN's attempts outlive reset(), as in a card.
 class Card {
 public:
-    /// InvalidArgument when `profile` describes no possible card. `sqn_ms`: highest SQN accepted so far.
-    static Result<Card> create(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm,
-                               const aka::Sqn& sqn_ms);
+    /// InvalidArgument when `profile` describes no possible card. `sqn_ms`: highest SQN accepted so
+    /// far.
+    static Result<Card> create(const CardProfile& profile,
+                               std::unique_ptr<aka::Algorithm> algorithm, const aka::Sqn& sqn_ms);
 
     /// A command as it comes over the contacts (short form); the answer ends with SW1 SW2, always.
     SecretBytes transmit(ByteView command_octets);
@@ -25,7 +26,8 @@ public:
     [[nodiscard]] const aka::Sqn& sqn_ms() const { return authentication_.sqn_ms(); }
 
 private:
-    Card(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm, const aka::Sqn& sqn_ms);
+    Card(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm,
+         const aka::Sqn& sqn_ms);
 
     Answer execute(const uicc::CommandApdu& command);
     Answer authenticate(const uicc::CommandApdu& command);

@@ -23,8 +23,9 @@ Result<CardFile> read(ConfigTable table) {
     profile.local_key = MTKEY_TRY(table.flag_or("local_key", false));
     profile.gsm_access = MTKEY_TRY(table.flag_or("gsm_access", false));
     profile.naf_key_centers = MTKEY_TRY(table.texts_or_none("naf_key_centers"));
-    profile.protocol =
-        MTKEY_TRY(table.word_or("protocol", "t0", {"t0", "t1"})) == "t0" ? Protocol::T0 : Protocol::T1;
+    profile.protocol = MTKEY_TRY(table.word_or("protocol", "t0", {"t0", "t1"})) == "t0"
+                           ? Protocol::T0
+                           : Protocol::T1;
     std::string pin = MTKEY_TRY(table.text_or("pin", ""));
     if (!pin.empty()) {
         profile.pin = SecretBytes(as_octets(pin));

@@ -18,8 +18,8 @@ struct CardFile {
     std::optional<aka::Sqn> sqn; ///< highest SQN accepted so far; none = 0
 };
 
-/// Keys: iccid, imsi, mnc_length, gba, local_key, gsm_access, pin, naf_key_centers, sqn (12 hex digits), protocol ("t0",
-/// "t1"), [gba_u] modify_mac, flip_res. All optional.
+/// Keys: iccid, imsi, mnc_length, gba, local_key, gsm_access, pin, naf_key_centers, sqn (12 hex
+/// digits), protocol ("t0", "t1"), [gba_u] modify_mac, flip_res. All optional.
 Result<CardFile> read_card_file(const std::string& path);
 Result<CardFile> parse_card_file(std::string_view text, const std::string& path);
 

@@ -15,13 +15,13 @@ enum class Protocol { T0, T1 };
 
 /// What one card is made of, apart from its keys and SQN.
 struct CardProfile {
-    std::string iccid;                ///< 18 to 20 digits
-    std::string imsi;                 ///< 6 to 15 digits
-    unsigned mnc_length = 2;          ///< 2 or 3; what EF_AD says
-    bool gba = true;                  ///< service 68: GBA context of AUTHENTICATE and its files
-    bool local_key = false;           ///< service 76; with 68 it brings EF_NAFKCA
-    bool gsm_access = false;          ///< service 27: Kc in the answer of the 3G context
-    std::optional<SecretBytes> pin;   ///< PIN of the application, 4 to 8 digits; none = disabled
+    std::string iccid;              ///< 18 to 20 digits
+    std::string imsi;               ///< 6 to 15 digits
+    unsigned mnc_length = 2;        ///< 2 or 3; what EF_AD says
+    bool gba = true;                ///< service 68: GBA context of AUTHENTICATE and its files
+    bool local_key = false;         ///< service 76; with 68 it brings EF_NAFKCA
+    bool gsm_access = false;        ///< service 27: Kc in the answer of the 3G context
+    std::optional<SecretBytes> pin; ///< PIN of the application, 4 to 8 digits; none = disabled
     std::vector<std::string> naf_key_centers; ///< EF_NAFKCA, most preferred first
     aka::GbaURules gba_u;
     Protocol protocol = Protocol::T0;

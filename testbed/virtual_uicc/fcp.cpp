@@ -8,7 +8,7 @@ namespace {
 
 using uicc::append_tlv;
 
-constexpr std::uint8_t kReadRight = 0x01;   // access mode of an EF (ISO/IEC 7816-4 clause 5.4.3.2)
+constexpr std::uint8_t kReadRight = 0x01; // access mode of an EF (ISO/IEC 7816-4 clause 5.4.3.2)
 constexpr std::uint8_t kUpdateRight = 0x02;
 constexpr std::uint8_t kCreateRights = 0x06; // access mode of a DF: create EF, create DF
 
@@ -58,7 +58,8 @@ Bytes fcp_of(const ElementaryFile& file) {
     append_tlv(objects, 0x8A, Bytes{0x05}); // operational, activated
     append_tlv(objects, 0xAB, rules);
     append_tlv(objects, 0x80, two_octets(file.content.size()));
-    append_tlv(objects, 0x88, file.sfi == 0 ? Bytes{} : Bytes{static_cast<std::uint8_t>(file.sfi << 3)});
+    append_tlv(objects, 0x88,
+               file.sfi == 0 ? Bytes{} : Bytes{static_cast<std::uint8_t>(file.sfi << 3)});
     return in_template(objects);
 }
 
@@ -72,7 +73,8 @@ Bytes fcp_of(const Directory& directory) {
     if (!directory.aid.empty()) {
         append_tlv(objects, 0x84, directory.aid);
     }
-    append_tlv(objects, 0xA5, Bytes{0x80, 0x01, 0x71}); // UICC characteristics: clock stop, no preference
+    append_tlv(objects, 0xA5,
+               Bytes{0x80, 0x01, 0x71}); // UICC characteristics: clock stop, no preference
     append_tlv(objects, 0x8A, Bytes{0x05});
     append_tlv(objects, 0xAB, rules);
     append_tlv(objects, 0xC6, Bytes{0x90, 0x01, pin_states, 0x83, 0x01, 0x01});

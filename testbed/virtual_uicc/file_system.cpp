@@ -21,11 +21,19 @@ bool allowed(Access access, bool pin) {
 }
 
 /// P2 of SELECT (TS 102 221 clause 11.1.1.2).
-bool wants_nothing(std::uint8_t p2) { return (p2 & 0x0C) == 0x0C; }
-bool wants_fcp(std::uint8_t p2) { return (p2 & 0x0C) == 0x04; }
-bool terminates(std::uint8_t p2) { return (p2 & 0x60) == 0x40; }
+bool wants_nothing(std::uint8_t p2) {
+    return (p2 & 0x0C) == 0x0C;
+}
+bool wants_fcp(std::uint8_t p2) {
+    return (p2 & 0x0C) == 0x04;
+}
+bool terminates(std::uint8_t p2) {
+    return (p2 & 0x60) == 0x40;
+}
 
-Answer with_data(ByteView data) { return {SecretBytes(data), sw::kOk}; }
+Answer with_data(ByteView data) {
+    return {SecretBytes(data), sw::kOk};
+}
 
 } // namespace
 
@@ -43,7 +51,8 @@ void FileSystem::reset() {
     file_.reset();
 }
 
-/// One file identifier further; nothing else than the children, the MF and the active application is in reach.
+/// One file identifier further; nothing else than the children, the MF and the active application
+/// is in reach.
 std::optional<FileSystem::Place> FileSystem::step(Place from, std::uint16_t fid) const {
     if (fid == kMasterFile) {
         return Place{};
@@ -167,9 +176,8 @@ std::expected<ElementaryFile*, std::uint16_t> FileSystem::addressed(std::uint8_t
     return &files[*file_];
 }
 
-std::expected<ElementaryFile*, std::uint16_t> FileSystem::binary(const uicc::CommandApdu& command,
-                                                                 bool pin,
-                                                                 Access ElementaryFile::*right) {
+std::expected<ElementaryFile*, std::uint16_t>
+FileSystem::binary(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::* right) {
     const bool by_sfi = (command.p1 & kSfiBit) != 0;
     if (by_sfi && ((command.p1 & ~(kSfiBit | kSfiMask)) != 0 || (command.p1 & kSfiMask) == 0)) {
         return std::unexpected(sw::kWrongParameters);
@@ -201,7 +209,8 @@ Answer FileSystem::read_binary(const uicc::CommandApdu& command, bool pin) {
     if (offset >= content.size()) {
         return refuse(sw::kWrongOffset);
     }
-    const std::size_t length = std::min<std::size_t>(command.le.value_or(256), content.size() - offset);
+    const std::size_t length =
+        std::min<std::size_t>(command.le.value_or(256), content.size() - offset);
     return with_data(std::span(content).subspan(offset, length));
 }
 
@@ -224,7 +233,7 @@ Answer FileSystem::update_binary(const uicc::CommandApdu& command, bool pin) {
 }
 
 std::expected<std::span<std::uint8_t>, std::uint16_t>
-FileSystem::record(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::*right) {
+FileSystem::record(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::* right) {
     if ((command.p2 & 0x07) != kAbsoluteRecord || command.p1 == 0x00) {
         return std::unexpected(sw::kWrongParameters);
     }

@@ -40,7 +40,8 @@ struct Directory {
     [[nodiscard]] ElementaryFile* find(std::uint16_t fid_wanted);
 };
 
-/// The MF and one application, what is selected in them, and the commands on files (TS 102 221 clause 11.1).
+/// The MF and one application, what is selected in them, and the commands on files (TS 102 221
+/// clause 11.1).
 class FileSystem {
 public:
     FileSystem(Directory master_file, Directory application);
@@ -73,12 +74,13 @@ private:
     [[nodiscard]] std::optional<Place> walk(Place from, ByteView path) const;
     Answer select_by_name(std::uint8_t p2, ByteView aid);
     Answer selected(Place place, std::uint8_t p2);
-    /// The selected file, or the one with this SFI, which is selected by it. In the error: the status word.
+    /// The selected file, or the one with this SFI, which is selected by it. In the error: the
+    /// status word.
     std::expected<ElementaryFile*, std::uint16_t> addressed(std::uint8_t sfi);
     std::expected<ElementaryFile*, std::uint16_t> binary(const uicc::CommandApdu& command, bool pin,
-                                                         Access ElementaryFile::*right);
+                                                         Access ElementaryFile::* right);
     std::expected<std::span<std::uint8_t>, std::uint16_t>
-    record(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::*right);
+    record(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::* right);
 
     Directory master_file_;
     Directory application_;

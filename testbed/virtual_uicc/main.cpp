@@ -43,8 +43,9 @@ Result<testbed::Card> make_card(const Options& options) {
     }
     const std::string wanted = !options.imsi.empty() ? options.imsi : file.profile.imsi;
     auto subscribers = MTKEY_TRY(aka::read_subscribers(options.subscribers));
-    const auto found = wanted.empty() ? subscribers.begin()
-                                      : std::ranges::find(subscribers, wanted, &aka::Subscriber::imsi);
+    const auto found = wanted.empty()
+                           ? subscribers.begin()
+                           : std::ranges::find(subscribers, wanted, &aka::Subscriber::imsi);
     if (found == subscribers.end()) {
         return fail(Errc::NotFound,
                     "IMSI " + masked_identity(wanted) + " in " + options.subscribers);
@@ -53,7 +54,8 @@ Result<testbed::Card> make_card(const Options& options) {
     if (!file.has_mnc_length) {
         file.profile.mnc_length = found->mnc_length;
     }
-    log(LogLevel::Info, "card", {{"imsi", masked_identity(found->imsi)}, {"gba", file.profile.gba ? "yes" : "no"}});
+    log(LogLevel::Info, "card",
+        {{"imsi", masked_identity(found->imsi)}, {"gba", file.profile.gba ? "yes" : "no"}});
     return testbed::Card::create(file.profile, std::move(found->algorithm),
                                  file.sqn.value_or(aka::Sqn{}));
 }
@@ -71,17 +73,22 @@ Result<void> run(const Options& options) {
 
 int main(int argc, char** argv) {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    CLI::App app{"virtual-uicc: a USIM with GBA_U in vsmartcard's virtual reader (vpcd). For tests and demonstrations.\n"
-                 "vpcd listens on all addresses: run it and this program in a network namespace of their own."};
+    CLI::App app{"virtual-uicc: a USIM with GBA_U in vsmartcard's virtual reader (vpcd). For tests "
+                 "and demonstrations.\n"
+                 "vpcd listens on all addresses: run it and this program in a network namespace of "
+                 "their own."};
     app.footer("When the reader has taken the card, one line stands on stdout: {\"ready\":true}.");
     Options options;
     std::string level = "info";
-    app.add_option("--card", options.card, "what the card is made of (TOML); default: a USIM with GBA, PIN off");
-    app.add_option("--subscribers", options.subscribers, "keys (TOML, mode 0600), the BSF's file")->required();
+    app.add_option("--card", options.card,
+                   "what the card is made of (TOML); default: a USIM with GBA, PIN off");
+    app.add_option("--subscribers", options.subscribers, "keys (TOML, mode 0600), the BSF's file")
+        ->required();
     app.add_option("--imsi", options.imsi, "which subscriber; default: the card's, or the first");
     app.add_option("--host", options.host, "address of vpcd")->capture_default_str();
     app.add_option("--port", options.port, "port of vpcd")->capture_default_str();
-    app.add_option("--log-level", level, "error, warning, notice, info or debug")->capture_default_str();
+    app.add_option("--log-level", level, "error, warning, notice, info or debug")
+        ->capture_default_str();
     app.set_version_flag("--version", "virtual-uicc " MTKEY_VERSION);
     try {
         app.parse(argc, argv);

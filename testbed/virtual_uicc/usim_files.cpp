@@ -23,7 +23,7 @@ constexpr unsigned kServiceGsmAccess = 27;
 constexpr unsigned kServiceGba = 68;
 constexpr unsigned kServiceLocalKey = 76;
 
-constexpr std::size_t kGbabpSize = 192;  // room for a B-TID of 150 octets
+constexpr std::size_t kGbabpSize = 192; // room for a B-TID of 150 octets
 constexpr std::size_t kGbanlLength = 200;
 constexpr std::size_t kGbanlRecords = 5;
 constexpr std::size_t kShortestNafkca = 50;
@@ -44,7 +44,8 @@ Bytes swapped_bcd(std::string_view digits, std::size_t size) {
     for (std::size_t i = 0; i < digits.size(); ++i) {
         const auto digit = static_cast<std::uint8_t>(digits[i] - '0');
         std::uint8_t& octet = out[i / 2];
-        octet = static_cast<std::uint8_t>(i % 2 == 0 ? (octet & 0xF0) | digit : (octet & 0x0F) | digit << 4);
+        octet = static_cast<std::uint8_t>(i % 2 == 0 ? (octet & 0xF0) | digit
+                                                     : (octet & 0x0F) | digit << 4);
     }
     return out;
 }
@@ -74,7 +75,8 @@ ElementaryFile dir_file() {
     Bytes application;
     uicc::append_tlv(application, 0x4F, kUsimAid);
     uicc::append_tlv(application, 0x50, as_octets("USIM1"));
-    ElementaryFile file{.fid = kEfDir, .sfi = 0x1E, .record_length = 48, .content = {}, .read = Access::Always};
+    ElementaryFile file{
+        .fid = kEfDir, .sfi = 0x1E, .record_length = 48, .content = {}, .read = Access::Always};
     uicc::append_tlv(file.content, 0x61, application);
     file.content.resize(2 * file.record_length, 0xFF);
     return file;
@@ -116,7 +118,8 @@ Result<void> check_profile(const CardProfile& profile) {
         std::ranges::any_of(profile.naf_key_centers, [](const std::string& name) {
             return name.empty() || name.size() > 127 || name.size() + 2 > kLongestNafkca;
         })) {
-        return fail(Errc::InvalidArgument, "naf_key_centers: write at most 32 names of 1 to 127 octets");
+        return fail(Errc::InvalidArgument,
+                    "naf_key_centers: write at most 32 names of 1 to 127 octets");
     }
     return {};
 }
@@ -125,20 +128,26 @@ Directory master_file(const CardProfile& profile) {
     return {.fid = 0x3F00,
             .aid = {},
             .files = {dir_file(),
-                      {.fid = kEfIccid, .sfi = 0x02, .content = swapped_bcd(profile.iccid, 10), .read = Access::Always}},
+                      {.fid = kEfIccid,
+                       .sfi = 0x02,
+                       .content = swapped_bcd(profile.iccid, 10),
+                       .read = Access::Always}},
             .pin_enabled = profile.pin.has_value()};
 }
 
 Directory usim(const CardProfile& profile) {
-    Directory adf{.fid = kAdfUsim, .aid = kUsimAid, .files = {}, .pin_enabled = profile.pin.has_value()};
+    Directory adf{
+        .fid = kAdfUsim, .aid = kUsimAid, .files = {}, .pin_enabled = profile.pin.has_value()};
     adf.files.push_back({.fid = kEfImsi, .sfi = 0x07, .content = imsi_content(profile.imsi)});
-    adf.files.push_back({.fid = kEfAd,
-                         .sfi = 0x03,
-                         .content = {0x00, 0x00, 0x00, static_cast<std::uint8_t>(profile.mnc_length)},
-                         .read = Access::Always});
+    adf.files.push_back(
+        {.fid = kEfAd,
+         .sfi = 0x03,
+         .content = {0x00, 0x00, 0x00, static_cast<std::uint8_t>(profile.mnc_length)},
+         .read = Access::Always});
     adf.files.push_back({.fid = kEfUst, .sfi = 0x04, .content = service_table(profile)});
     if (profile.gba) {
-        adf.files.push_back({.fid = kEfGbabp, .content = Bytes(kGbabpSize, 0xFF), .update = Access::Pin});
+        adf.files.push_back(
+            {.fid = kEfGbabp, .content = Bytes(kGbabpSize, 0xFF), .update = Access::Pin});
         adf.files.push_back({.fid = kEfGbanl,
                              .record_length = kGbanlLength,
                              .content = Bytes(kGbanlLength * kGbanlRecords, 0xFF)});

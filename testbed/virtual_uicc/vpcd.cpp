@@ -25,12 +25,14 @@ constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::milliseconds kPause{50};
 
 std::unexpected<Error> failed(const std::string& what) {
-    return fail(Errc::IoFailed, what + ": " + std::strerror(errno), static_cast<std::uint32_t>(errno));
+    return fail(Errc::IoFailed, what + ": " + std::strerror(errno),
+                static_cast<std::uint32_t>(errno));
 }
 
 void set_option(int fd, int option) {
     const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, option, &on, sizeof on); // a slower card if it fails, no wrong one
+    ::setsockopt(fd, IPPROTO_TCP, option, &on,
+                 sizeof on); // a slower card if it fails, no wrong one
 }
 
 Result<UniqueFd> try_connect(const std::string& host, std::uint16_t port) {
@@ -64,8 +66,8 @@ Result<bool> receive(int connection, int end_fd, std::span<std::uint8_t> out) {
         if (fds[0].revents == 0) {
             continue;
         }
-        // The driver sends length and body apart with Nagle on: a delayed acknowledgement costs 48 ms an APDU.
-        // The kernel forgets this option by itself, so it is set before each read.
+        // The driver sends length and body apart with Nagle on: a delayed acknowledgement costs 48
+        // ms an APDU. The kernel forgets this option by itself, so it is set before each read.
         set_option(connection, TCP_QUICKACK);
         const ssize_t got = ::recv(connection, out.data(), out.size(), 0);
         if (got == 0) {
