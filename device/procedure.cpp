@@ -142,7 +142,9 @@ Result<std::optional<Outcome>> DeviceProcedure::try_stored_keys(Connected& mt) {
     const auto expected = kdf::resume_answer_mac(derived[answer.index].confirm_mt, key.th_est,
                                                  mt.th_conn, answered->body);
     if (!equal_constant_time(expected, *answer.mac)) {
-        return fail(Errc::ConfirmationFailed, "the MT's answer to RESUME has a wrong MAC");
+        // Whoever said this does not hold the key: worth no more than Unknown.
+        step(Step::StoredKeyRefused);
+        return std::nullopt;
     }
     if (answer.status == Status::Delete) {
         step(Step::StoredKeyRefused);
@@ -332,12 +334,12 @@ Result<void> DeviceProcedure::confirm(Connected& mt, const std::string& mt_id) {
                       : "the MT refused the confirmation";
     } else if (const auto* refused = std::get_if<local::PeerRefused>(&event)) {
         const Error error = refusal(refused->error);
-        if (error.code == Errc::RetryAfter) {
-            return std::unexpected(error);
+        if (refused->error.code != local::ErrorCode::Confirmation) {
+            return std::unexpected(error); // the MT's trouble, not the key's: it stays pending
         }
         problem = error.context;
     } else {
-        problem = "the MT's answer to CONFIRM is something else";
+        return fail(Errc::ProtocolViolation, "the MT's answer to CONFIRM is something else");
     }
     MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Pending));
     return fail(Errc::ConfirmationFailed, problem);

@@ -52,7 +52,7 @@ class Party:
     def running(self) -> bool:
         return self.process.poll() is None
 
-    def ready(self, timeout: float = 15) -> dict[str, Any]:
+    def ready(self, timeout: float = 30) -> dict[str, Any]:
         """The one JSON line by which a server says that it serves."""
         try:
             line = self._lines.get(timeout=timeout)

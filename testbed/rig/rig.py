@@ -96,8 +96,7 @@ class Rig:
     # -- making it -----------------------------------------------------------------------------------------------
 
     def program(self, name: str) -> str:
-        for folder in ("daemon", "device", "network", "network/bsf", "network/nafkc", "testbed", "testbed/virtual-uicc",
-                       "tools", "tools/mtkeyctl"):
+        for folder in ("daemon", "device", "network/bsf", "network/nafkc", "testbed", "tools/mtkeyctl"):
             path = self.build / folder / name
             if path.is_file():
                 return str(path)
@@ -149,8 +148,12 @@ class Rig:
         known_as = alias or name
         return self._adopt(Party(known_as, [self.program(name), *arguments], self.log(known_as), **how))
 
-    def _with_steps(self) -> dict[str, Any]:
-        return {"pass_fds": (self.steps.fd,)}
+    def _start_server(self, name: str, config: Path, **how: Any) -> Party:
+        """One that reads a configuration and reports the draft's steps."""
+        return self._start_party(name, "--config", str(config), *self._report_steps(), pass_fds=(self.steps.fd,), **how)
+
+    def _report_steps(self) -> list[str]:
+        return ["--steps-fd", str(self.steps.fd)]
 
     def _make_certificates(self) -> None:
         subscriber = self.options.subscriber
@@ -182,8 +185,7 @@ class Rig:
     def _start_bsf_program(self, name: str, ports: tuple[int, int]) -> tuple[int, int]:
         config = self._write(f"{name}.toml", settings.bsf(self.options, self._subscribers_file(), self.bsf_certificate,
                                                           self.operator_ca.certificate, ports))
-        ready = self._start_party("mtkey-bsf", "--config", str(config), "--steps-fd", str(self.steps.fd), alias=name,
-                                  **self._with_steps()).ready()
+        ready = self._start_server("mtkey-bsf", config, alias=name).ready()
         return int(ready["ub_port"]), int(ready["zn_port"])
 
     def start_bsf(self, ports: tuple[int, int] = (0, 0)) -> None:
@@ -203,9 +205,7 @@ class Rig:
         config = self._write("nafkc.toml", settings.key_center(
             self.options, self.naf_certificate, self.device_ca.certificate, self.bsf_ports[1],
             self.operator_ca.certificate, self.naf_client_certificate))
-        ready = self._start_party("mtkey-nafkc", "--config", str(config), "--steps-fd", str(self.steps.fd),
-                                  **self._with_steps()).ready()
-        self.key_center_port = int(ready["port"])
+        self.key_center_port = int(self._start_server("mtkey-nafkc", config).ready()["port"])
 
     def _write_device(self, device: Device) -> None:
         ca = self.device_ca
@@ -230,10 +230,9 @@ class Rig:
         config = self._write("mtkeyd.toml", settings.daemon(
             self.options, self.bus.address, bsf, [device.ttys.mt for device in self.devices],
             [device.device_id for device in self.devices], self.build / "plugins", pin_file))
-        notify = NotifySocket(self.folder / f"notify{len(self.parties)}")
+        notify = NotifySocket(self.folder / "notify")
         self._stack.callback(notify.close)
-        daemon = self._start_party("mtkeyd", "--config", str(config), "--steps-fd", str(self.steps.fd),
-                                   env={**self.environment, "NOTIFY_SOCKET": str(notify.path)}, **self._with_steps())
+        daemon = self._start_server("mtkeyd", config, env={**self.environment, "NOTIFY_SOCKET": str(notify.path)})
         notify.wait_for("READY=1", daemon)
 
     # -- using it ------------------------------------------------------------------------------------------------
@@ -243,8 +242,9 @@ class Rig:
 
     def run_device(self, device: Device, *command: str, timeout: float = 60) -> DeviceResult:
         """`mtkey-device establish` unless `command` says something else."""
-        arguments = self.device_command(device, "--json", "--steps-fd", str(self.steps.fd), *command or ["establish"])
-        done = run("mtkey-device", arguments, timeout=timeout, env=self.environment, log=self.log(f"mtkey-device{device.number}"), **self._with_steps())
+        arguments = self.device_command(device, "--json", *self._report_steps(), *command or ["establish"])
+        done = run("mtkey-device", arguments, timeout=timeout, env=self.environment, pass_fds=(self.steps.fd,),
+                   log=self.log(f"mtkey-device{device.number}"))
         try:
             answer = json.loads(done.stdout)
         except ValueError:

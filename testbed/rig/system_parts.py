@@ -98,11 +98,12 @@ class NotifySocket:
 
     def __init__(self, path: Path):
         self.path = path
+        path.unlink(missing_ok=True)  # of a program that was started before
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self.messages: list[str] = []
 
-    def wait_for(self, word: str, party: Party, timeout: float = 15) -> None:
+    def wait_for(self, word: str, party: Party, timeout: float = 30) -> None:
         end = time.monotonic() + timeout
         self._socket.settimeout(0.1)
         while True:

@@ -28,7 +28,7 @@ def build_folder() -> Path:
     return Path(os.environ.get("MTKEY_BUILD", TESTS.parent / "build"))
 
 
-def eventually(condition: Callable[[], Any], what: str, timeout: float = 10) -> Any:
+def eventually(condition: Callable[[], Any], what: str, timeout: float = 30) -> Any:
     """The first true value of `condition`; for what another process does in its own time."""
     end = time.monotonic() + timeout
     while not (value := condition()):

@@ -194,9 +194,10 @@ private:
             lost_ = true;
             return;
         }
-        if (found == nullptr || what == OnConfirm::Error) {
+        if (found == nullptr || what == OnConfirm::Error || what == OnConfirm::Trouble) {
             local::ErrorMessage error;
-            error.code = local::ErrorCode::Confirmation;
+            error.code = what == OnConfirm::Trouble ? local::ErrorCode::Internal
+                                                    : local::ErrorCode::Confirmation;
             error.text = "wrong MAC";
             session_.refuse(error);
             return;

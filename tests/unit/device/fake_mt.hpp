@@ -35,7 +35,15 @@ private:
 /// at what it has noted only when the device's run is over and stop() was called.
 class FakeMt {
 public:
-    enum class OnConfirm { Store, WrongMac, RefusedStatus, Error, LoseLink, LoseLinkAfterStoring };
+    enum class OnConfirm {
+        Store,
+        WrongMac,
+        RefusedStatus,
+        Error,
+        Trouble,
+        LoseLink,
+        LoseLinkAfterStoring
+    };
     enum class OnResume { Look, WrongMac, Delete, DeleteWrongMac, Wait, Error, BadIndex };
     struct Held {
         Secret<32> ks_local_mt;

@@ -57,6 +57,21 @@ TEST_F(ProcedureErrorsTest, RefusedConfirmation) {
     EXPECT_THAT(expect_failure(Errc::ConfirmationFailed).context, HasSubstr("wrong MAC"));
 }
 
+// The MT's own trouble says nothing of the key: it stays pending and is confirmed by the next run.
+TEST_F(ProcedureErrorsTest, TroubleOfTheMtAtTheConfirmation) {
+    mt.on_confirm = {FakeMt::OnConfirm::Trouble};
+    const auto outcome = run();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, Errc::Internal);
+    ASSERT_EQ(stored().size(), 1U);
+    EXPECT_EQ(stored()[0].state, StoredKey::State::Pending);
+    const int l1_before = mt.l1;
+    ASSERT_TRUE(run());
+    EXPECT_EQ(mt.l1, l1_before);
+    ASSERT_EQ(stored().size(), 1U);
+    EXPECT_EQ(stored()[0].state, StoredKey::State::Active);
+}
+
 // A wrong key anywhere in the network: MT and Key Center do not agree.
 TEST_F(ProcedureErrorsTest, KeyCenterWithAnotherKey) {
     key_center.change = [](keycenter::KeyAnswer& answer) {
@@ -186,11 +201,18 @@ TEST_F(ProcedureErrorsTest, WrongEstablishmentAnswer) {
 
 TEST_F(ProcedureErrorsTest, AnswersToResume) {
     establish_first();
+    // Worth no more than "unknown": the key stays, and a new establishment is asked for.
+    local::ErrorMessage pending;
+    pending.code = local::ErrorCode::Pending;
+    for (const auto wrong : {FakeMt::OnResume::WrongMac, FakeMt::OnResume::DeleteWrongMac}) {
+        const int l1_so_far = mt.l1;
+        mt.on_resume = wrong;
+        mt.refuse_l1 = pending;
+        expect_failure(Errc::DeviceNotApproved);
+        EXPECT_EQ(mt.l1, l1_so_far + 1);
+        mt.refuse_l1.reset();
+    }
     const int l1_before = mt.l1;
-    mt.on_resume = FakeMt::OnResume::WrongMac;
-    expect_failure(Errc::ConfirmationFailed);
-    mt.on_resume = FakeMt::OnResume::DeleteWrongMac;
-    expect_failure(Errc::ConfirmationFailed);
     mt.on_resume = FakeMt::OnResume::BadIndex;
     expect_failure(Errc::ProtocolViolation);
     mt.on_resume = FakeMt::OnResume::Wait;
