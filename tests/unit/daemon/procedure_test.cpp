@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+// The MT's part of the procedures against a device's session over memory.
+#include "daemon/procedure.hpp"
+
+#include "kdf/local_mt.hpp"
+#include "local/device_session.hpp"
+#include "unit/daemon/fake_card.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mtkey::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using local::ErrorCode;
+
+const std::string kDevice = "urn:uuid:1";
+
+Config make_config() {
+    Config config;
+    keys::NafEntry naf;
+    naf.naf_id.fqdn = "kc.example.org";
+    config.nafs = {naf};
+    config.devices = {DeviceRule{kDevice, true, "", ""}, DeviceRule{"urn:uuid:2", true, "", ""}};
+    return config;
+}
+
+class ProcedureTest : public ::testing::Test {
+protected:
+    /// One connection: the MT's session and procedure, and a device that talks to them.
+    struct Link {
+        explicit Link(ProcedureTest& test)
+            : owner(test),
+              mt_session({}, test.random, std::nullopt, test.clock.boot_now()),
+              procedure(test.mt, mt_session, "serial0", "tty", [] {}),
+              device({}, test.random, test.clock.boot_now()) {
+            const auto event = exchange();
+            th_conn = std::get<local::Connected>(event.value()).th_conn;
+        }
+        /// Until the device is told something; nothing when nobody has anything to say.
+        std::optional<local::DeviceEvent> exchange() {
+            while (true) {
+                const auto up = device.take_output();
+                mt_session.receive(up, owner.clock.boot_now());
+                while (auto event = mt_session.next_event()) {
+                    procedure.handle(*std::move(event));
+                }
+                const auto down = mt_session.take_output();
+                device.receive(down, owner.clock.boot_now());
+                if (auto event = device.next_event()) {
+                    return event;
+                }
+                if (up.empty() && down.empty()) {
+                    return std::nullopt;
+                }
+            }
+        }
+        template <typename T>
+        T expect() {
+            auto event = exchange();
+            EXPECT_TRUE(event && std::holds_alternative<T>(*event));
+            return event && std::holds_alternative<T>(*event) ? std::get<T>(*event) : T{};
+        }
+        local::KeyInfo key_info(const std::string& id = kDevice) {
+            device_id = id;
+            device.request_key_info({id});
+            return expect<local::KeyInfoReceived>().info;
+        }
+        local::EstablishmentReceived establish(std::optional<std::string> b_tid,
+                                               local::Reason reason = local::Reason::NoKey) {
+            device.request_establishment({owner.naf_id(), device_id, std::move(b_tid), reason});
+            return expect<local::EstablishmentReceived>();
+        }
+        ErrorCode refused() { return expect<local::PeerRefused>().error.code; }
+
+        ProcedureTest& owner;
+        local::MtSession mt_session;
+        Procedure procedure;
+        local::DeviceSession device;
+        kdf::TranscriptHash th_conn{};
+        std::string device_id;
+    };
+
+    /// What a device holds after L4 and the Key Center's answer.
+    struct Held {
+        Secret<32> ks_local_mt;
+        kdf::TranscriptHash th_est{};
+        local::EstablishmentAnswer answer;
+    };
+
+    [[nodiscard]] static kdf::NafId naf_id() { return make_config().nafs[0].naf_id; }
+
+    Held held(const Link& link, const local::EstablishmentReceived& received) {
+        const auto key = card.key_of(naf_id(), received.answer.b_tid);
+        return Held{kdf::ks_local_mt(kdf::draft_1(), key.ks_naf, received.answer.b_tid, naf_id(),
+                                     link.device_id)
+                        .value(),
+                    received.th_est, received.answer};
+    }
+    Held establish_only(Link& link, const std::string& id = kDevice) {
+        const auto info = link.key_info(id);
+        return held(link, link.establish(info.b_tid));
+    }
+    void send_confirm(Link& link, const Held& key, bool wrong = false) {
+        const local::Confirm confirm{key.answer.est_id, key.answer.b_tid, naf_id(), "draft-1",
+                                     clock.utc_now() + 12h};
+        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
+        last_mac = kdf::confirm_mac(keys.confirm_device, key.th_est, link.th_conn,
+                                    local::encode_confirm_body(confirm));
+        auto mac = last_mac;
+        mac[5] ^= wrong ? 1 : 0;
+        link.device.confirm(confirm, mac);
+    }
+    void expect_ack(Link& link, const Held& key) {
+        const auto ack = link.expect<local::ConfirmAcknowledged>();
+        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
+        EXPECT_EQ(ack.mac, kdf::confirm_ack_mac(keys.confirm_mt, key.th_est, link.th_conn, last_mac,
+                                                ack.body));
+        EXPECT_EQ(ack.ack.status, local::ConfirmAck::Status::Stored);
+        EXPECT_EQ(ack.ack.expires,
+                  store.find(link.device_id.empty() ? kDevice : link.device_id)->expires);
+    }
+    Held establish_and_confirm(const std::string& id = kDevice) {
+        Link link(*this);
+        auto key = establish_only(link, id);
+        send_confirm(link, key);
+        expect_ack(link, key);
+        return key;
+    }
+    local::ResumeAnswered resume(Link& link, const Held& key) {
+        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
+        link.device.resume({{local::Tag{}, kdf::resume_tag(keys.key_id, link.th_conn)}});
+        auto answered = link.expect<local::ResumeAnswered>();
+        if (answered.answer.mac) {
+            EXPECT_EQ(*answered.answer.mac, kdf::resume_answer_mac(keys.confirm_mt, key.th_est,
+                                                                   link.th_conn, answered.body));
+            EXPECT_EQ(answered.answer.index, 1);
+        }
+        return answered;
+    }
+
+    const Config config = make_config();
+    fakes::ManualClock clock{"2030-01-01T00:00:00Z"};
+    SystemRandom random;
+    Reactor reactor; // not run: only its timers are wanted
+    FakeCard card{clock};
+    store::MemoryKeyStore store{4};
+    Mt mt{reactor, config, clock, random, card, store};
+    local::Mac last_mac{};
+};
+
+TEST_F(ProcedureTest, FullThenOptimised) {
+    Link link(*this);
+    const auto info = link.key_info();
+    EXPECT_FALSE(info.b_tid);
+    ASSERT_EQ(info.nafs.size(), 1U);
+    const auto key = held(link, link.establish({}));
+    EXPECT_EQ(card.runs, 1U);
+    EXPECT_EQ(store.find(kDevice), nullptr) << "nothing is stored before the confirmation";
+    EXPECT_EQ(mt.device(kDevice)->key_state, "pending");
+    send_confirm(link, key);
+    expect_ack(link, key);
+    ASSERT_NE(store.find(kDevice), nullptr);
+    EXPECT_TRUE(store.find(kDevice)->ks_local_mt == key.ks_local_mt);
+    EXPECT_EQ(store.find(kDevice)->expires, clock.utc_now() + 12h)
+        << "the Key Center's was earlier";
+    EXPECT_EQ(mt.device(kDevice)->key_state, "established");
+    EXPECT_EQ(mt.pending().size(), 0U);
+
+    Link second(*this);
+    const auto again = second.key_info("urn:uuid:2");
+    EXPECT_EQ(again.b_tid, key.answer.b_tid);
+    const auto other = held(second, second.establish(again.b_tid));
+    EXPECT_EQ(card.runs, 1U);
+    EXPECT_FALSE(other.ks_local_mt == key.ks_local_mt);
+    EXPECT_EQ(mt.statistics().at("establishments_full"), 1U);
+    EXPECT_EQ(mt.statistics().at("establishments_optimised"), 1U);
+}
+
+TEST_F(ProcedureTest, DeviceWithoutARuleGetsNothing) {
+    card.bootstrap(false, [](const auto&) {}); // there is a B-TID to leak
+    const auto before = card.bootstraps;
+    Link link(*this);
+    link.device.request_key_info({"urn:uuid:stranger"});
+    const auto refused = link.expect<local::PeerRefused>();
+    EXPECT_EQ(refused.error.code, ErrorCode::Pending);
+    EXPECT_FALSE(refused.error.b_tid);
+    EXPECT_GT(refused.error.retry_after, 0U);
+    EXPECT_EQ(card.bootstraps, before);
+    EXPECT_EQ(card.derivations, 0U);
+    EXPECT_FALSE(mt.device("urn:uuid:stranger")->approved);
+    EXPECT_EQ(mt.statistics().at("devices_refused"), 1U);
+}
+
+TEST_F(ProcedureTest, StrangersDoNotFillTheList) {
+    for (int i = 0; i < 1000; ++i) {
+        mt.meet("urn:stranger:" + std::to_string(i), "serial0", "tty");
+    }
+    EXPECT_LE(mt.devices().size(), 32U + config.devices.size());
+    EXPECT_TRUE(mt.meet(kDevice, "serial0", "tty"));
+}
+
+TEST_F(ProcedureTest, WrongConfirmationsDropThePendingKey) {
+    Link link(*this);
+    const auto key = establish_only(link);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(mt.pending().size(), 1U) << i;
+        Link fresh(*this);
+        send_confirm(fresh, key, true);
+        EXPECT_EQ(fresh.refused(), ErrorCode::Confirmation);
+    }
+    EXPECT_EQ(mt.pending().size(), 0U);
+    send_confirm(link, key);
+    EXPECT_EQ(link.refused(), ErrorCode::Confirmation) << "right, but too late";
+    EXPECT_EQ(store.find(kDevice), nullptr);
+}
+
+TEST_F(ProcedureTest, WrongConfirmationNeverHurtsAConfirmedKey) {
+    const auto key = establish_and_confirm();
+    for (int i = 0; i < 5; ++i) {
+        Link link(*this);
+        send_confirm(link, key, true);
+        EXPECT_EQ(link.refused(), ErrorCode::Confirmation);
+    }
+    EXPECT_NE(store.find(kDevice), nullptr);
+}
+
+TEST_F(ProcedureTest, ReplayedConfirmationIsRefused) {
+    local::Confirm recorded;
+    local::Mac mac{};
+    {
+        Link link(*this);
+        const auto key = establish_only(link);
+        send_confirm(link, key);
+        recorded = {key.answer.est_id, key.answer.b_tid, naf_id(), "draft-1",
+                    clock.utc_now() + 12h};
+        mac = last_mac;
+        expect_ack(link, key);
+    }
+    Link later(*this);
+    later.device.confirm(recorded, mac);
+    EXPECT_EQ(later.refused(), ErrorCode::Confirmation);
+}
+
+TEST_F(ProcedureTest, LostAcknowledgementIsGivenAgain) {
+    const auto key = establish_and_confirm();
+    Link later(*this);
+    later.device_id = kDevice;
+    send_confirm(later, key); // made anew for this connection
+    expect_ack(later, key);
+    EXPECT_EQ(mt.statistics().at("keys_confirmed"), 1U);
+}
+
+TEST_F(ProcedureTest, RefusalsAtL3) {
+    Link link(*this);
+    const auto info = link.key_info();
+    auto foreign = naf_id();
+    foreign.fqdn = "other.example.org";
+    link.device.request_establishment({foreign, kDevice, {}, local::Reason::NoKey});
+    EXPECT_EQ(link.refused(), ErrorCode::NafUnknown);
+    EXPECT_EQ(card.bootstraps, 0U);
+
+    card.fail_bootstrap = Error{Errc::BsfUnreachable, 0, "bsf"};
+    Link net(*this);
+    static_cast<void>(net.key_info());
+    net.device.request_establishment({naf_id(), kDevice, {}, local::Reason::NoKey});
+    EXPECT_EQ(net.refused(), ErrorCode::Network);
+    card.fail_bootstrap = Error{Errc::MacFailure, 0x9862, ""};
+    Link mac(*this);
+    static_cast<void>(mac.key_info());
+    mac.device.request_establishment({naf_id(), kDevice, {}, local::Reason::NoKey});
+    EXPECT_EQ(mac.refused(), ErrorCode::Card);
+    EXPECT_EQ(mt.pending().size(), 0U);
+}
+
+TEST_F(ProcedureTest, BtidChangedAndStale) {
+    card.bootstrap(false, [](const auto&) {});
+    Link link(*this);
+    const auto info = link.key_info();
+    ASSERT_TRUE(info.b_tid);
+    card.bootstrap(true, [](const auto&) {}); // between L2 and L3
+    link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
+    const auto changed = link.expect<local::PeerRefused>();
+    EXPECT_EQ(changed.error.code, ErrorCode::BtidChanged);
+    EXPECT_EQ(changed.error.b_tid, card.state_.context->b_tid);
+
+    card.fail_naf_key = Error{Errc::BtidStale, 0x6985, ""};
+    link.device.request_establishment(
+        {naf_id(), kDevice, changed.error.b_tid, local::Reason::NoKey});
+    EXPECT_EQ(link.refused(), ErrorCode::BtidStale);
+}
+
+TEST_F(ProcedureTest, UnknownToTheNetworkForcesARun) {
+    card.bootstrap(false, [](const auto&) {});
+    Link link(*this);
+    static_cast<void>(link.key_info());
+    static_cast<void>(link.establish({}, local::Reason::BtidUnknownToNetwork));
+    EXPECT_EQ(card.forced, 1U);
+    EXPECT_EQ(card.runs, 2U);
+}
+
+TEST_F(ProcedureTest, StoredKey) {
+    const auto key = establish_and_confirm();
+    using Status = local::ResumeAnswer::Status;
+    {
+        Link link(*this);
+        EXPECT_EQ(resume(link, key).answer.status, Status::Known);
+        EXPECT_EQ(mt.statistics().at("keys_resumed"), 1U);
+    }
+    {
+        card.state_.state = CardState::State::NoCard; // suspended
+        Link link(*this);
+        const auto answer = resume(link, key).answer;
+        EXPECT_EQ(answer.status, Status::Wait);
+        EXPECT_TRUE(answer.mac);
+        EXPECT_GT(answer.retry_after, 0U);
+        card.state_.state = CardState::State::Ready;
+    }
+    {
+        Link link(*this);
+        Held stranger{Secret<32>(), key.th_est, key.answer};
+        const auto answer = resume(link, stranger).answer;
+        EXPECT_EQ(answer.status, Status::Unknown);
+        EXPECT_FALSE(answer.mac);
+    }
+    {
+        clock.advance(13h); // past what the Key Center gave
+        Link link(*this);
+        EXPECT_EQ(resume(link, key).answer.status, Status::Delete);
+        EXPECT_EQ(store.find(kDevice), nullptr);
+    }
+}
+
+TEST_F(ProcedureTest, AnotherUiccEndsTheKeys) {
+    static_cast<void>(establish_and_confirm());
+    Link link(*this);
+    static_cast<void>(establish_only(link, "urn:uuid:2"));
+    card.state_.uicc = "card two";
+    card.state_.context.reset();
+    mt.card_changed();
+    EXPECT_EQ(store.find(kDevice), nullptr);
+    EXPECT_EQ(mt.pending().size(), 0U);
+}
+
+TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
+    const auto key = establish_and_confirm();
+    ASSERT_TRUE(mt.forget(kDevice));
+    EXPECT_EQ(mt.forget("urn:uuid:unknown").error().code, Errc::UnknownDevice);
+    Link link(*this);
+    EXPECT_FALSE(link.key_info().b_tid) << "the same inputs would give the same key";
+    const auto again = held(link, link.establish({}));
+    EXPECT_EQ(card.forced, 1U);
+    EXPECT_FALSE(again.ks_local_mt == key.ks_local_mt);
+    Link other(*this);
+    EXPECT_TRUE(other.key_info("urn:uuid:2").b_tid) << "others keep theirs";
+}
+
+TEST_F(ProcedureTest, FullStoreKeepsThePendingKey) {
+    for (int i = 0; i < 4; ++i) {
+        store::KeyRecord record;
+        record.device_id = "other" + std::to_string(i);
+        record.uicc = card.state_.uicc;
+        record.expires = clock.utc_now() + 1h;
+        record.deadline = clock.boot_now() + 1h;
+        ASSERT_TRUE(store.put(std::move(record)));
+    }
+    Link link(*this);
+    const auto key = establish_only(link);
+    send_confirm(link, key);
+    static_cast<void>(link.refused());
+    EXPECT_EQ(store.find(kDevice), nullptr);
+    EXPECT_EQ(mt.pending().size(), 1U);
+    ASSERT_TRUE(store.erase("other0"));
+    send_confirm(link, key);
+    expect_ack(link, key);
+}
+
+} // namespace
+} // namespace mtkey::daemon
