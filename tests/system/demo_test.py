@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import TESTS, SystemTest, build_folder
+from rig.system_parts import READER
 import tap
 
 DEMO = [sys.executable, str(TESTS.parent / "testbed" / "demo.py")]
@@ -121,7 +122,7 @@ class Demo(unittest.TestCase):
 
 class RealReader(SystemTest):
     """The demo with a card that is not its own: here one that another rig has put into its reader."""
-    READER = "Virtual reader 00 00"
+    READER = f"{READER} 00 00"
 
     @classmethod
     def prepare(cls) -> None:
