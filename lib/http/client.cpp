@@ -29,7 +29,6 @@ public:
     [[nodiscard]] bool authenticated() const { return verified_; }
 
     Result<HttpResponse> exchange(const HttpRequest& request) {
-        const Blocking::Call call(blocking_);
         const auto deadline = std::chrono::steady_clock::now() + settings_.exchange_timeout;
         std::string text = MTKEY_TRY(encode(request, settings_.fqdn));
         auto answer = exchange_until(deadline, text, request.method == "HEAD");
@@ -40,7 +39,6 @@ public:
     }
 
     Result<void> connect() {
-        const Blocking::Call call(blocking_);
         if (usable()) {
             return {};
         }

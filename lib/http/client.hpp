@@ -51,7 +51,8 @@ public:
     /// The TCP and TLS handshake alone, so that a caller can tell it from the exchange (draft 5.5.2
     /// step 11).
     [[nodiscard]] Result<void> connect();
-    /// From another thread: the exchange under way fails with Errc::Cancelled soon.
+    /// From another thread: the exchange under way fails with Errc::Cancelled soon, and so does
+    /// every later one.
     void cancel();
 
 private:

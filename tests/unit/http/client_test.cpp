@@ -313,7 +313,6 @@ TEST(Client, CancelEndsAnExchange) {
         raw_receive(fd.get(), kEnd);
     });
     Client client(settings_for(server.address()));
-    client.cancel(); // nothing under way: means nothing
     std::thread canceller([&] {
         std::unique_lock lock(mutex);
         changed.wait(lock, [&] { return asked; });
@@ -323,6 +322,18 @@ TEST(Client, CancelEndsAnExchange) {
     canceller.join();
     ASSERT_FALSE(response);
     EXPECT_EQ(response.error().code, Errc::Cancelled);
+    EXPECT_EQ(client.exchange({}).error().code, Errc::Cancelled) << "for good";
+}
+
+TEST(Client, CancelBetweenExchangesIsNotLost) {
+    RawServer server(always(std::string(kOk)));
+    Client client(settings_for(server.address()));
+    ASSERT_TRUE(client.exchange({}));
+    client.cancel();
+    EXPECT_EQ(client.exchange({}).error().code, Errc::Cancelled);
+    Client early(settings_for(server.address()));
+    early.cancel();
+    EXPECT_EQ(early.connect().error().code, Errc::Cancelled);
 }
 
 TEST(Client, NobodyThere) {
