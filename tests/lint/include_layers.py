@@ -41,7 +41,7 @@ THIRD_PARTY = [
     ("nlohmann/json_fwd.hpp", ["daemon", "device", "network", "tools", "tests"], True),
     ("nlohmann/", ["daemon", "device", "network", "tools", "tests"], False),
     ("sdbus-c++/", ["daemon", "tools", "tests"], True),
-    ("systemd/", ["lib/base", "daemon"], False),
+    ("systemd/", ["lib/base", "daemon", "tools", "tests"], False),
     ("expat.h", ["lib/gba", "lib/keycenter"], False),
     ("winscard.h", ["uicc"], True),
     ("pcsclite.h", ["uicc"], True),

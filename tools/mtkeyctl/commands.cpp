@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 namespace mtkey::tools {
@@ -45,6 +46,30 @@ void print_problem(const json& owner) {
     if (found != owner.end() && found->is_object()) {
         std::cout << "         " << text(*found, "message") << "\n";
     }
+}
+
+} // namespace
+
+namespace {
+
+/// sdbus-c++ 1.2 has no accessor for this header flag; the message pointer is a protected member.
+struct OpenMessage : sdbus::Message {
+    static void allow_interaction(const sdbus::Message& message) {
+        auto* raw = static_cast<sd_bus_message*>(message.*(&OpenMessage::msg_));
+        sd_bus_message_set_allow_interactive_authorization(raw, 1);
+    }
+};
+
+template <typename... Arguments>
+sdbus::MethodReply call_manager(sdbus::IConnection& connection, const Output& output,
+                                const std::string& method, const Arguments&... arguments) {
+    auto proxy = sdbus::createProxy(connection, kBusName, kRootPath);
+    auto call = proxy->createMethodCall("org.mtkeyd1.Manager1", method);
+    if (output.ask_password) {
+        OpenMessage::allow_interaction(call);
+    }
+    (call << ... << arguments);
+    return proxy->callMethod(call, std::chrono::seconds(output.timeout_seconds));
 }
 
 } // namespace
@@ -86,13 +111,8 @@ int bootstrap(sdbus::IConnection& connection, const Output& output, bool force,
     if (!naf.empty()) {
         options["naf"] = sdbus::Variant(naf);
     }
-    auto proxy = sdbus::createProxy(connection, kBusName, kRootPath);
     sdbus::ObjectPath session;
-    proxy->callMethod("Bootstrap")
-        .onInterface("org.mtkeyd1.Manager1")
-        .withTimeout(std::chrono::seconds(output.timeout_seconds))
-        .withArguments(options)
-        .storeResultsTo(session);
+    call_manager(connection, output, "Bootstrap", options) >> session;
     const json sessions = list(fetch(connection), "Session1");
     for (const auto& one : sessions) {
         if (one["path"] == std::string(session)) {
@@ -128,11 +148,8 @@ int list_devices(sdbus::IConnection& connection, const Output& output) {
 
 int forget_device(sdbus::IConnection& connection, const Output& output,
                   const std::string& device_id) {
-    sdbus::createProxy(connection, kBusName, kRootPath)
-        ->callMethod("ForgetDevice")
-        .onInterface("org.mtkeyd1.Manager1")
-        .withTimeout(std::chrono::seconds(output.timeout_seconds))
-        .withArguments(device_id, std::map<std::string, sdbus::Variant>{});
+    call_manager(connection, output, "ForgetDevice", device_id,
+                 std::map<std::string, sdbus::Variant>{});
     if (output.json) {
         print_json(json{{"forgotten", device_id}});
     } else {

@@ -10,6 +10,7 @@ namespace mtkey::tools {
 struct Output {
     bool json = false;
     unsigned timeout_seconds = 60;
+    bool ask_password = true; ///< polkit may ask the user
 };
 
 // Each prints its result and returns the exit status. Throw sdbus::Error.
