@@ -29,9 +29,13 @@ std::string_view to_text(transports::State state) {
     return "failed";
 }
 
+// Before a refused peer may come again.
+constexpr std::chrono::seconds kRefusedPause{1};
+
 } // namespace
 
-TransportHost::TransportHost(Reactor& reactor, Mt& mt) : reactor_(reactor), mt_(mt) {
+TransportHost::TransportHost(Reactor& reactor, Mt& mt)
+    : reactor_(reactor), mt_(mt), release_timer_(reactor.timer()) {
     for (const auto& transport : mt.config().transports) {
         slots_[transport.name].config = transport;
     }
@@ -119,9 +123,9 @@ void TransportHost::stop_all() {
 }
 
 void TransportHost::accept(const std::string& name, transports::Connection connection) {
-    if (links_.size() >= kMostLinks) {
-        log(LogLevel::Warning, "too many devices at once; connection refused",
-            {{"transport", name}});
+    if (const char* reason = why_not(name)) {
+        log(LogLevel::Warning, "connection refused", {{"transport", name}, {"reason", reason}});
+        refuse(name, connection.peer);
         return;
     }
     log(LogLevel::Info, "device connected", {{"transport", name}, {"peer", connection.peer}});
@@ -131,6 +135,31 @@ void TransportHost::accept(const std::string& name, transports::Connection conne
                                                   [this, self] { ended(*self); }));
     *self = links_.back().get();
     changed(name);
+}
+
+const char* TransportHost::why_not(const std::string& name) const {
+    if (links_.size() >= kMostLinks) {
+        return "too many devices at once";
+    }
+    const auto strangers = std::ranges::count_if(
+        links_, [&](const auto& link) { return link->transport() == name && !link->known(); });
+    return strangers >= std::ptrdiff_t{kMostStrangers} ? "too many unknown devices here" : nullptr;
+}
+
+/// The plugin counts the peer as connected until it hears of the end; told later, so that a peer
+/// that is always there does not keep us busy with refusing it.
+void TransportHost::refuse(const std::string& name, const std::string& peer) {
+    refused_.emplace_back(name, peer);
+    if (refused_.size() > 1) {
+        return; // the timer is running
+    }
+    release_timer_->at(mt_.clock().boot_now() + kRefusedPause, [this] {
+        for (const auto& [transport, who] : std::exchange(refused_, {})) {
+            if (auto& slot = slots_[transport]; slot.instance) {
+                slot.instance->released(who);
+            }
+        }
+    });
 }
 
 void TransportHost::ended(DeviceLink* link) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mtkey::daemon {
@@ -29,6 +30,7 @@ struct TransportView {
 class TransportHost {
 public:
     static constexpr std::size_t kMostLinks = 256;
+    static constexpr std::size_t kMostStrangers = 8; ///< of one transport (threats L7)
 
     TransportHost(Reactor& reactor, Mt& mt);
     ~TransportHost();
@@ -56,6 +58,8 @@ private:
         transports::State state = transports::State::Stopped;
     };
     void accept(const std::string& name, transports::Connection connection);
+    [[nodiscard]] const char* why_not(const std::string& name) const; ///< null = a link may come
+    void refuse(const std::string& name, const std::string& peer);
     void ended(DeviceLink* link);
     void changed(const std::string& name);
 
@@ -64,6 +68,8 @@ private:
     std::function<void(const std::string&)> changed_;
     std::map<std::string, Slot> slots_;
     std::vector<std::unique_ptr<DeviceLink>> links_;
+    std::vector<std::pair<std::string, std::string>> refused_; ///< transport and peer, not released
+    std::unique_ptr<Reactor::Timer> release_timer_;
 };
 
 } // namespace mtkey::daemon

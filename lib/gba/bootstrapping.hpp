@@ -60,6 +60,8 @@ public:
     [[nodiscard]] UtcTime expires() const { return expires_; }
     /// By the clock here.
     [[nodiscard]] UtcTime created() const { return created_; }
+    /// The moment of expires() by the clock here, which may differ from the BSF's.
+    [[nodiscard]] UtcTime local_end() const { return local_end_; }
     /// End by CLOCK_BOOTTIME.
     [[nodiscard]] BootTime deadline() const { return deadline_; }
     /// Both clocks must say so (threats C1).

@@ -36,8 +36,21 @@ void PendingTable::erase_other_uicc(std::string_view uicc) {
     std::erase_if(pending_, [&](const Pending& p) { return p.uicc != uicc; });
 }
 
-void PendingTable::expire(BootTime now) {
-    std::erase_if(pending_, [&](const Pending& p) { return now >= p.ends; });
+std::vector<std::string> PendingTable::expire(BootTime now) {
+    std::vector<std::string> ended;
+    std::erase_if(pending_, [&](const Pending& p) {
+        if (now < p.ends) {
+            return false;
+        }
+        ended.push_back(p.device_id);
+        return true;
+    });
+    return ended;
+}
+
+std::optional<BootTime> PendingTable::next_end() const {
+    const auto first = std::ranges::min_element(pending_, {}, &Pending::ends);
+    return first == pending_.end() ? std::nullopt : std::optional(first->ends);
 }
 
 void Tombstones::add(std::string_view device_id, std::string_view b_tid) {

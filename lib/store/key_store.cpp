@@ -18,15 +18,17 @@ KeyRecord KeyRecord::clone() const {
                    .ks_local_mt = ks_local_mt.clone(),
                    .th_est = th_est,
                    .est_id = est_id,
+                   .key_id = key_id.clone(),
                    .created = created,
                    .expires = expires,
+                   .local_end = local_end,
                    .deadline = deadline,
                    .last_used = last_used};
     return copy;
 }
 
 bool KeyRecord::expired(const Clock& clock) const {
-    return clock.utc_now() >= expires || clock.boot_now() >= deadline;
+    return clock.utc_now() >= local_end || clock.boot_now() >= deadline;
 }
 
 std::vector<KeySummary> KeyStore::summaries() const {

@@ -29,9 +29,11 @@ struct KeyRecord {
     Secret<32> ks_local_mt;
     std::array<std::uint8_t, 32> th_est{};
     std::array<std::uint8_t, 16> est_id{}; ///< finds the record when its CONFIRM comes again
+    Secret<32> key_id; ///< of the two above: what the device's tags are compared by
     UtcTime created{};
-    UtcTime expires{};
-    BootTime deadline{}; ///< both ends must lie ahead
+    UtcTime expires{};   ///< as it was agreed, in the network's time
+    UtcTime local_end{}; ///< the same by the clock here
+    BootTime deadline{}; ///< and by CLOCK_BOOTTIME: both ends must lie ahead
     UtcTime last_used{};
 
     [[nodiscard]] KeyRecord clone() const;
@@ -73,6 +75,7 @@ public:
     [[nodiscard]] Result<void> erase(std::string_view device_id) override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
+    void clear() { records_.clear(); } ///< wipes all keys
 
 private:
     std::size_t limit_;

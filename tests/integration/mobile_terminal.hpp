@@ -85,15 +85,17 @@ private:
             return std::nullopt;
         }
         return keys::ContextFacts{.b_tid = context_->b_tid(),
-                                  .created = context_->created(),
                                   .expires = context_->expires(),
-                                  .valid = context_->valid(mt_.network.clock)};
+                                  .created = context_->created(),
+                                  .local_end = context_->local_end(),
+                                  .deadline = context_->deadline(),
+                                  .use_deadline = context_->deadline()};
     }
     void on(const local::ResumeAsked&) { FAIL() << "no stored key here"; }
     void on(const local::PeerGone& gone) { FAIL() << describe(gone.reason); }
     void on(const local::KeyInfoAsked&) {
         local::KeyInfo info;
-        info.b_tid = keys::b_tid_for_key_info(facts(), mt_.network.clock.utc_now(), false);
+        info.b_tid = keys::b_tid_for_key_info(facts(), mt_.network.clock, false);
         const auto nafs = mt_.naf_list(); // a value: it must outlive the loop
         for (const auto& entry : nafs.entries()) {
             info.nafs.push_back({.naf_id = entry.naf_id, .key_center_uri = entry.key_center_uri});
@@ -102,9 +104,8 @@ private:
     }
     void on(const local::EstablishmentAsked& asked) {
         const auto& request = asked.request;
-        const auto decision =
-            keys::decide({.naf_id = request.naf_id, .b_tid = request.b_tid}, facts(),
-                         mt_.naf_list(), mt_.network.clock.utc_now(), false);
+        const auto decision = keys::decide({.naf_id = request.naf_id, .b_tid = request.b_tid},
+                                           facts(), mt_.naf_list(), mt_.network.clock, false);
         if (std::holds_alternative<keys::RunBootstrapping>(decision)) {
             auto context = mt_.bootstrap();
             ASSERT_TRUE(context) << describe(context.error());
