@@ -28,6 +28,8 @@ std::string action_id(Action action) {
     switch (action) {
     case Action::Bootstrap:
         return "org.mtkeyd1.bootstrap";
+    case Action::SendPin:
+        return "org.mtkeyd1.send-pin";
     case Action::ManageDevices:
         return "org.mtkeyd1.manage-devices";
     case Action::Configure:

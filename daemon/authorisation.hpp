@@ -17,7 +17,7 @@ class IProxy;
 namespace mtkey::daemon {
 
 /// The actions of systemd/org.mtkeyd1.policy.
-enum class Action { Bootstrap, ManageDevices, Configure };
+enum class Action { Bootstrap, SendPin, ManageDevices, Configure };
 std::string action_id(Action action); ///< "org.mtkeyd1.bootstrap", ...
 
 /// Who is calling: taken from the message while its handler runs.

@@ -2,14 +2,18 @@
 #include "daemon/bus_objects.hpp"
 
 #include "base/encoding.hpp"
+#include "base/file.hpp"
 #include "base/hash.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <memory>
 #include <optional>
 
 namespace mtkey::daemon {
 namespace {
+
+constexpr std::size_t kLongestPin = 8;
 
 sdbus::Error to_bus(const Error& error) {
     return sdbus::Error("org.mtkeyd1.Error." + std::string(info(error.code).name), describe(error));
@@ -248,6 +252,23 @@ std::map<std::string, std::uint64_t> ManagerObject::Statistics() {
 UiccObject::UiccObject(BusContext& context)
     : AdaptorInterfaces(context.connection, kUiccPath), context_(context) {
     registerAdaptor();
+}
+
+void UiccObject::SendPin(sdbus::Result<>&& result, sdbus::UnixFd pin,
+                         std::map<std::string, sdbus::Variant> options) {
+    authorised(
+        context_, getObject(), std::move(result), Action::SendPin,
+        [&context = context_, pin](auto reply) {
+            // Not for one moment do we wait for what a caller has not written.
+            ::fcntl(pin.get(), F_SETFL, O_NONBLOCK);
+            auto digits = read_secret_fd(pin.get(), kLongestPin);
+            if (!digits) {
+                reply->refuse(Error{Errc::InvalidArgument, 0, "the descriptor holds no PIN"});
+                return;
+            }
+            context.mt.card().send_pin(*std::move(digits), finish(reply));
+        },
+        option(options, "interactive", false));
 }
 
 std::string UiccObject::Reader() {

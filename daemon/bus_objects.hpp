@@ -70,6 +70,8 @@ public:
     }
 
 private:
+    void SendPin(sdbus::Result<>&& result, sdbus::UnixFd pin,
+                 std::map<std::string, sdbus::Variant> options) override;
     std::string Reader() override;
     std::string Identity() override;
     std::string State() override;

@@ -63,6 +63,8 @@ public:
     /// more, or when the UICC says that it has no Ks.
     virtual void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                          std::function<void(Result<NafKey>)> done) = 0;
+    /// Shows this PIN to a card that wants one, once. Rejected when none is wanted.
+    virtual void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) = 0;
     /// The run that is queued or under way ends as Cancelled for all that joined it. False when
     /// there is none.
     virtual bool cancel() = 0;

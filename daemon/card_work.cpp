@@ -127,6 +127,9 @@ void CardWork::retry() {
 }
 
 std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
+    if (given_pin_) {
+        return given_pin_->clone();
+    }
     if (config_.uicc.pin_file.empty() || refused_pins_.contains(iccid)) {
         return std::nullopt;
     }
@@ -156,7 +159,9 @@ uicc::OpenOptions CardWork::open_options() {
 /// A PIN that was refused is never sent again to this card (threats U5).
 void CardWork::note_pin(const Error& error) {
     if (error.code == Errc::PinIncorrect) {
-        refused_pins_.insert(asked_iccid_);
+        if (!given_pin_) {
+            refused_pins_.insert(asked_iccid_);
+        }
         pin_attempts_left_ = static_cast<int>(error.detail);
     }
 }
@@ -196,6 +201,7 @@ Result<void> CardWork::open() {
 void CardWork::close(CardState::State state) {
     // Ks, Ks_(ext)_NAF and B-TID go with the card (design.md decision 6).
     context_.reset();
+    given_pin_.reset();
     retry_at_.reset();
     if (open_) {
         note_apdus();
@@ -423,6 +429,25 @@ Result<void> CardWork::discard(const std::string& b_tid) {
     }
     context_.reset();
     return {};
+}
+
+Result<void> CardWork::send_pin(SecretBytes pin) {
+    if (state_ != CardState::State::PinRequired || reader_.empty()) {
+        return fail(Errc::Rejected, "the UICC wants no PIN");
+    }
+    const auto digits = pin.reveal();
+    if (digits.size() < 4 || digits.size() > 8 ||
+        !std::ranges::all_of(digits, [](auto c) { return c >= '0' && c <= '9'; })) {
+        return fail(Errc::InvalidArgument, "a PIN is 4 to 8 digits");
+    }
+    given_pin_ = std::move(pin);
+    const auto opened = open();
+    if (!opened) {
+        failed(opened.error()); // wipes it
+    } else if (config_.uicc.exclusive) {
+        given_pin_.reset();
+    }
+    return opened;
 }
 
 CardState CardWork::state() const {

@@ -30,6 +30,9 @@ public:
     void readers_changed(const uicc::ReaderReport& report);
     Result<void> bootstrap(bool force);
     Result<NafKey> naf_key(const kdf::NafId& naf_id, const std::string& b_tid);
+    /// Shown once, and wiped; with a shared card, which forgets it with each reset, only when the
+    /// card leaves.
+    Result<void> send_pin(SecretBytes pin);
     /// NotFound when the context is not that of `b_tid`.
     Result<void> discard(const std::string& b_tid);
     /// When a card that could not be opened is worth another try; nothing = not before something
@@ -84,6 +87,7 @@ private:
     int pin_attempts_left_ = -1;
     std::set<std::string, std::less<>> refused_pins_;    ///< ICCIDs
     std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
+    std::optional<SecretBytes> given_pin_;               ///< by send_pin()
     std::string asked_iccid_;                            ///< of the card that wanted its PIN last
     std::optional<gba::Context> context_;
     BootTime use_deadline_{}; ///< of the context

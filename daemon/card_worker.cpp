@@ -197,6 +197,14 @@ void CardWorker::naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
     });
 }
 
+void CardWorker::send_pin(SecretBytes pin, std::function<void(Result<void>)> done) {
+    // std::function wants copies; the PIN has none.
+    auto shared = std::make_shared<SecretBytes>(std::move(pin));
+    enqueue([this, shared, done = std::move(done)] {
+        publish([done, result = work_.send_pin(std::move(*shared))] { done(result); });
+    });
+}
+
 bool CardWorker::cancel() {
     return interruption_.cancel();
 }

@@ -39,6 +39,7 @@ public:
     void bootstrap(bool force, std::function<void(Result<void>)> done) override;
     void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                  std::function<void(Result<NafKey>)> done) override;
+    void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override;
     bool cancel() override;
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override;
 

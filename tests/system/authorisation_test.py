@@ -22,6 +22,8 @@ def methods() -> Iterator[tuple[str, str, str]]:
     for path in sorted((TESTS.parent / "dbus").glob("*.xml")):
         for interface in ElementTree.parse(path).iter("interface"):
             for method in interface.iter("method"):
+                if any(arg.attrib["type"] == "h" for arg in method.iter("arg")):
+                    continue  # busctl cannot pass a descriptor; tests/unit/daemon/bus_test.cpp does
                 signature = "".join(arg.attrib["type"] for arg in method.iter("arg")
                                     if arg.attrib.get("direction", "in") == "in")
                 yield interface.attrib["name"], method.attrib["name"], signature

@@ -69,6 +69,8 @@ int main(int argc, char** argv) {
     nafs->add_subcommand("list", "what devices are offered, in order")->callback([&] {
         command = [&](auto& bus) { return tools::list_nafs(bus, output); };
     });
+    app.add_subcommand("pin", "show PIN1 to the UICC; read without echo, or from standard input")
+        ->callback([&] { command = [&](auto& bus) { return tools::send_pin(bus, output); }; });
     app.add_subcommand("monitor", "what happens, as it happens")->callback([&] {
         command = [&](auto& bus) { return tools::monitor(bus, output); };
     });

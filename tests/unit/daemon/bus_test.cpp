@@ -43,6 +43,7 @@ protected:
         if (system.address.empty()) {
             GTEST_SKIP() << "no dbus-daemon";
         }
+        card.state_.reader = "reader";
         card.bootstrap(true, [](const auto&) {});
         bus = Bus::create(reactor, mt, transports, system.address, OwnUser::AsksPolkit).value();
         mt.set_events(bus->events());
@@ -151,9 +152,31 @@ TEST_F(BusTest, EveryMethodAsksForItsAction) {
     EXPECT_EQ(action(kRootPath, "Manager1", "CancelBootstrap"), bootstrap);
     EXPECT_EQ(action(kRootPath, "Manager1", "ForgetDevice", kDevice, Options{}), devices);
     EXPECT_EQ(action(session(), "Session1", "Discard"), bootstrap);
+    EXPECT_EQ(action(kUiccPath, "Uicc1", "SendPin", sdbus::UnixFd(0), Options{}),
+              "org.mtkeyd1.send-pin");
     EXPECT_EQ(action(device_path(kDevice), "Device1", "Revoke"), devices);
     EXPECT_EQ(action(transport, "Transport1", "Start"), configure);
     EXPECT_EQ(action(transport, "Transport1", "Stop"), configure);
+}
+
+TEST_F(BusTest, PinComesByDescriptorAndIsNotWaitedFor) {
+    polkit->set(Answer::Yes);
+    int pipe[2] = {-1, -1};
+    ASSERT_EQ(::pipe(pipe), 0);
+    const auto send = [&] {
+        return call(kUiccPath, "Uicc1", "SendPin", false, sdbus::UnixFd(pipe[0]), Options{});
+    };
+    EXPECT_EQ(send(), "org.mtkeyd1.Error.InvalidArgument") << "nothing there, and an open end";
+    ASSERT_EQ(::write(pipe[1], "123456789", 9), 9);
+    EXPECT_EQ(send(), "org.mtkeyd1.Error.InvalidArgument") << "too long";
+    ::close(pipe[0]);
+    ::close(pipe[1]);
+    ASSERT_EQ(::pipe(pipe), 0);
+    ASSERT_EQ(::write(pipe[1], "1234", 4), 4);
+    ::close(pipe[1]);
+    EXPECT_EQ(send(), "");
+    ::close(pipe[0]);
+    on_reactor([this] { EXPECT_EQ(card.pins, std::vector<std::string>{"1234"}); });
 }
 
 /// A person takes a minute; by then it is another session, and the object is gone.

@@ -250,6 +250,35 @@ TEST_P(PinFile, NorIsOneThatWasRightBefore) {
     EXPECT_EQ(rig->verifies, before + 1);
 }
 
+TEST_P(PinFile, GivenPinIsUsedAndNotKept) {
+    config.uicc.pin_file.clear();
+    const auto rig = make_rig("1234", config);
+    ASSERT_EQ(rig->work.state().state, State::PinRequired);
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("12"))).error().code, Errc::InvalidArgument);
+    EXPECT_EQ(rig->verifies, 0U);
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("4321"))).error().code, Errc::PinIncorrect);
+    EXPECT_EQ(rig->verifies, 1U);
+    EXPECT_FALSE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->verifies, 1U) << "the wrong one is not kept";
+    EXPECT_TRUE(rig->work.send_pin(SecretBytes(as_octets("1234"))));
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("1234"))).error().code, Errc::Rejected);
+    ++rig->insertions;
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.state().state, State::PinRequired) << "not kept for another insertion";
+}
+
+TEST_P(PinFile, GivenPinsStopAtTheFloor) {
+    config.uicc.pin_file.clear();
+    const auto rig = make_rig("1234", config);
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_FALSE(rig->work.send_pin(SecretBytes(as_octets("4321"))));
+    }
+    EXPECT_EQ(rig->verifies, 2U);
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("1234"))).error().code, Errc::PinFloor);
+}
+
 INSTANTIATE_TEST_SUITE_P(Access, PinFile, ::testing::Bool(),
                          [](const auto& tested) { return tested.param ? "Exclusive" : "Shared"; });
 

@@ -80,6 +80,10 @@ public:
         }
         done(key_of(naf_id, b_tid));
     }
+    void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override {
+        pins.emplace_back(as_text(pin.reveal()));
+        done({});
+    }
     bool cancel() override { return false; }
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override {
         const auto answer = [this, b_tid, done = std::move(done)] {
@@ -113,6 +117,7 @@ public:
     }
 
     CardState state_;
+    std::vector<std::string> pins;
     bool late = false;
     std::chrono::seconds network_ahead{0}; ///< the BSF's time and ours
     unsigned bootstraps = 0;
