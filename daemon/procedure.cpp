@@ -46,7 +46,7 @@ void Procedure::refuse(const Error& error) {
     message.code = local::error_code_from(error.code);
     message.retry_after = info(error.code).retry_helps ? kPendingRetry : 0;
     message.text = std::string(info(error.code).sentence);
-    session_.refuse(message);
+    session_.refuse(message, mt_.clock().boot_now());
     log_warning("procedure failed" + (device_id_.empty() ? "" : " for " + device_id_), error);
     if (!device_id_.empty() && mt_.events().procedure_failed) {
         mt_.events().procedure_failed(device_id_, error);
@@ -71,7 +71,8 @@ void Procedure::on(const local::ResumeAsked& asked) {
         }
     }
     if (found == nullptr) {
-        session_.answer_resume(answer); // Unknown: nothing to authenticate it with
+        // Unknown: nothing to authenticate it with
+        session_.answer_resume(answer, mt_.clock().boot_now());
         return;
     }
     const auto keys = kdf::establishment_keys(found->ks_local_mt, found->th_est);
@@ -87,7 +88,7 @@ void Procedure::on(const local::ResumeAsked& asked) {
     }
     answer.mac = kdf::resume_answer_mac(keys.confirm_mt, found->th_est, asked.th_conn,
                                         local::encode_resume_answer_body(answer));
-    session_.answer_resume(answer);
+    session_.answer_resume(answer, mt_.clock().boot_now());
     device_id_ = found->device_id;
     if (answer.status == Status::Known) {
         known_ = true;
@@ -103,7 +104,7 @@ void Procedure::refuse_outdated(const std::string& new_b_tid) {
     message.code = local::ErrorCode::BtidChanged;
     message.b_tid = new_b_tid;
     message.text = std::string(info(Errc::BtidChanged).sentence);
-    session_.refuse(message);
+    session_.refuse(message, mt_.clock().boot_now());
 }
 
 /// L1: draft 5.5.2 steps 3 and 4, 5.5.3 steps 3 and 4.
@@ -134,7 +135,7 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
     emit_step(Step::BtidChecked, {{"device", device_id_}});
     emit_step(answer.b_tid ? Step::KeyInfoWithBtid : Step::KeyInfoWithoutBtid,
               {{"device", device_id_}});
-    session_.answer_key_info(answer);
+    session_.answer_key_info(answer, mt_.clock().boot_now());
 }
 
 /// L3: draft 5.5.2 step 6, 5.5.3 step 6.
@@ -253,7 +254,7 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     answer.mode = pending.mode;
     answer.ks_expires = key.ks_expires;
     answer.seconds_left = seconds_left(key, mt_.clock());
-    pending.th_est = session_.answer_establishment(answer);
+    pending.th_est = session_.answer_establishment(answer, mt_.clock().boot_now());
     mt_.pending().put(std::move(pending));
     mt_.count(full_ ? "establishments_full" : "establishments_optimised");
     mt_.changed(device_id_);
@@ -363,7 +364,7 @@ void Procedure::acknowledge(const local::ConfirmAsked& asked, const kdf::Establi
     ack.expires = expires;
     const auto mac = kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn, asked.mac,
                                           local::encode_confirm_ack_body(ack));
-    session_.answer_confirm(ack, mac);
+    session_.answer_confirm(ack, mac, mt_.clock().boot_now());
 }
 
 void Procedure::on(const local::PeerGone& gone) {

@@ -100,7 +100,7 @@ private:
         for (const auto& entry : nafs.entries()) {
             info.nafs.push_back({.naf_id = entry.naf_id, .key_center_uri = entry.key_center_uri});
         }
-        session_.answer_key_info(info);
+        session_.answer_key_info(info, mt_.network.clock.boot_now());
     }
     void on(const local::EstablishmentAsked& asked) {
         const auto& request = asked.request;
@@ -128,7 +128,7 @@ private:
         answer.ks_expires = context_->expires();
         answer.seconds_left = static_cast<std::uint32_t>(
             std::chrono::floor<std::chrono::seconds>(context_->left(mt_.network.clock)).count());
-        th_est = session_.answer_establishment(answer);
+        th_est = session_.answer_establishment(answer, mt_.network.clock.boot_now());
         answer_ = answer;
     }
     void on(const local::ConfirmAsked& asked) {
@@ -143,8 +143,10 @@ private:
                                      mt_.network.clock.utc_now());
         const local::ConfirmAck ack{.status = local::ConfirmAck::Status::Stored,
                                     .expires = *agreed};
-        session_.answer_confirm(ack, kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn,
-                                                          asked.mac, encode_confirm_ack_body(ack)));
+        session_.answer_confirm(ack,
+                                kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn,
+                                                     asked.mac, encode_confirm_ack_body(ack)),
+                                mt_.network.clock.boot_now());
     }
 
     MobileTerminal& mt_;
