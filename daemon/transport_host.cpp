@@ -30,12 +30,11 @@ std::string_view to_text(transports::State state) {
 }
 
 // Before a refused peer may come again.
-constexpr std::chrono::seconds kRefusedPause{1};
 
 } // namespace
 
 TransportHost::TransportHost(Reactor& reactor, Mt& mt)
-    : reactor_(reactor), mt_(mt), release_timer_(reactor.timer()) {
+    : reactor_(reactor), mt_(mt) {
     for (const auto& transport : mt.config().transports) {
         slots_[transport.name].config = transport;
     }
@@ -69,7 +68,7 @@ Result<void> TransportHost::start(const std::string& name) {
     settings.options = slot.config.options;
     transports::Instance::Callbacks callbacks;
     callbacks.connected = [this, name](transports::Connection connection) {
-        accept(name, std::move(connection));
+        return accept(name, std::move(connection));
     };
     callbacks.state = [this, name](transports::State state, std::string_view message) {
         Slot& changed_slot = slots_[name];
@@ -91,8 +90,8 @@ Result<void> TransportHost::start(const std::string& name) {
     slot.instance = *std::move(instance);
     slot.state = slot.instance->state();
     slot.watch = reactor_.watch(slot.instance->poll_fd(), [this, name](bool, bool) {
-        if (auto& running = slots_[name]; running.instance) {
-            running.instance->dispatch();
+        if (auto& running = slots_[name]; running.instance && !running.instance->dispatch()) {
+            running.watch.reset(); // the plugin is broken and may be readable for ever
         }
     });
     changed(name);
@@ -122,11 +121,10 @@ void TransportHost::stop_all() {
     }
 }
 
-void TransportHost::accept(const std::string& name, transports::Connection connection) {
+bool TransportHost::accept(const std::string& name, transports::Connection connection) {
     if (const char* reason = why_not(name)) {
         log(LogLevel::Warning, "connection refused", {{"transport", name}, {"reason", reason}});
-        refuse(name, connection.peer);
-        return;
+        return false;
     }
     log(LogLevel::Info, "device connected", {{"transport", name}, {"peer", connection.peer}});
     // The link tells its end by its own address, which only exists after construction.
@@ -135,6 +133,7 @@ void TransportHost::accept(const std::string& name, transports::Connection conne
                                                   [this, self] { ended(*self); }));
     *self = links_.back().get();
     changed(name);
+    return true;
 }
 
 const char* TransportHost::why_not(const std::string& name) const {
@@ -144,22 +143,6 @@ const char* TransportHost::why_not(const std::string& name) const {
     const auto strangers = std::ranges::count_if(
         links_, [&](const auto& link) { return link->transport() == name && !link->known(); });
     return strangers >= std::ptrdiff_t{kMostStrangers} ? "too many unknown devices here" : nullptr;
-}
-
-/// The plugin counts the peer as connected until it hears of the end; told later, so that a peer
-/// that is always there does not keep us busy with refusing it.
-void TransportHost::refuse(const std::string& name, const std::string& peer) {
-    refused_.emplace_back(name, peer);
-    if (refused_.size() > 1) {
-        return; // the timer is running
-    }
-    release_timer_->at(mt_.clock().boot_now() + kRefusedPause, [this] {
-        for (const auto& [transport, who] : std::exchange(refused_, {})) {
-            if (auto& slot = slots_[transport]; slot.instance) {
-                slot.instance->released(who);
-            }
-        }
-    });
 }
 
 void TransportHost::ended(DeviceLink* link) {

@@ -57,9 +57,8 @@ private:
         std::string last_error;
         transports::State state = transports::State::Stopped;
     };
-    void accept(const std::string& name, transports::Connection connection);
+    bool accept(const std::string& name, transports::Connection connection);
     [[nodiscard]] const char* why_not(const std::string& name) const; ///< null = a link may come
-    void refuse(const std::string& name, const std::string& peer);
     void ended(DeviceLink* link);
     void changed(const std::string& name);
 
@@ -68,8 +67,6 @@ private:
     std::function<void(const std::string&)> changed_;
     std::map<std::string, Slot> slots_;
     std::vector<std::unique_ptr<DeviceLink>> links_;
-    std::vector<std::pair<std::string, std::string>> refused_; ///< transport and peer, not released
-    std::unique_ptr<Reactor::Timer> release_timer_;
 };
 
 } // namespace mtkey::daemon
