@@ -16,6 +16,14 @@ constexpr int kMostRequests = 64;
 
 } // namespace
 
+SessionSettings session_settings(bool reliable, std::size_t largest_frame, SessionSettings timers) {
+    timers.framing = reliable ? Framing::LengthPrefixed : Framing::Cobs;
+    timers.largest_frame = largest_frame != 0 ? largest_frame
+                           : reliable         ? kLargestFrame
+                                              : kTtyFrame;
+    return timers;
+}
+
 /// DRAFT-GAP(local-order): what may come when, docs/local-interface.md section 5.
 class MtSession::Impl {
 public:

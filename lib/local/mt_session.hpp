@@ -22,6 +22,9 @@ struct SessionSettings {
     std::chrono::milliseconds session_timeout{
         300'000}; ///< all in all, idle approved peers included
 };
+/// What a transport says about its link, in terms of a session. `largest_frame` 0: the default.
+SessionSettings session_settings(bool reliable, std::size_t largest_frame,
+                                 SessionSettings timers = {});
 
 // What the MT's owner of a session is told, in the order of the wire. Each request is answered by
 // exactly one call.

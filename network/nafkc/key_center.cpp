@@ -173,7 +173,7 @@ Result<DeliveredKeys::Entry> KeyCenter::fetch(const Question& question) {
     }
     auto info = ask_bsf(question);
     if (!info) {
-        if (info.error().detail == kNotFound) {
+        if (info.error().detail == kGone) {
             misses_.miss(request.device_id, now);
         }
         return std::unexpected(std::move(info).error());
@@ -218,7 +218,7 @@ Result<BootstrappingInfo> KeyCenter::ask_bsf(const Question& question) {
             {{"status", std::int64_t{response->status}},
              {"b_tid", masked_b_tid(question.request.b_tid)},
              {"naf_id", question.naf_id.text()}});
-        return refuse(kNotFound, "the network does not know this B-TID");
+        return refuse(kGone, "the network does not know this B-TID");
     }
     if (response->status != kOk) {
         wipe(response->body);

@@ -153,6 +153,10 @@ private:
 
     void handle(const local::EstablishmentAsked& asked) {
         mt_.l3.push_back(asked.request);
+        if (mt_.l3.size() == mt_.lose_at_l3) {
+            lost_ = true;
+            return;
+        }
         if (!mt_.refuse_l3.empty()) {
             session_.refuse(mt_.refuse_l3.front(), mt_.clock_.boot_now());
             mt_.refuse_l3.pop_front();
@@ -247,6 +251,7 @@ Result<transports::Connection> FakeMt::connect(bool reliable) {
     return connection;
 }
 
+/// cancel() ends what is under way and nothing that begins later.
 class FakeKeyCenter::Exchange final : public KeyCenterConnection {
 public:
     explicit Exchange(FakeKeyCenter& owner) : owner_(owner) {}
@@ -264,7 +269,8 @@ public:
         owner_.requests.push_back(asked);
         if (owner_.hang) {
             std::unique_lock lock(mutex_);
-            stopped_.wait(lock, [this] { return stop_; });
+            const int before = owner_.cancelled;
+            stopped_.wait(lock, [this, before] { return owner_.cancelled > before; });
             return fail(Errc::Cancelled, "cancelled");
         }
         HttpResponse response;
@@ -295,7 +301,6 @@ public:
     }
     void cancel() override {
         const std::lock_guard lock(mutex_);
-        stop_ = true;
         ++owner_.cancelled;
         stopped_.notify_all();
     }
@@ -304,7 +309,6 @@ private:
     FakeKeyCenter& owner_;
     std::mutex mutex_;
     std::condition_variable stopped_;
-    bool stop_ = false;
 };
 
 OpenKeyCenter FakeKeyCenter::opener() {

@@ -234,5 +234,16 @@ TEST_P(Session, ReplayOfAWholeSessionConfirmsNothing) {
     EXPECT_FALSE(mt.outcome.confirmed);
 }
 
+TEST(SessionSettings, FollowTheTransport) {
+    EXPECT_EQ(session_settings(true, 0).framing, Framing::LengthPrefixed);
+    EXPECT_EQ(session_settings(true, 0).largest_frame, kLargestFrame);
+    EXPECT_EQ(session_settings(false, 0).framing, Framing::Cobs);
+    EXPECT_EQ(session_settings(false, 0).largest_frame, kTtyFrame);
+    SessionSettings timers;
+    timers.step_timeout = std::chrono::milliseconds(5);
+    EXPECT_EQ(session_settings(false, 2000, timers).largest_frame, 2000U);
+    EXPECT_EQ(session_settings(false, 2000, timers).step_timeout, timers.step_timeout);
+}
+
 } // namespace
 } // namespace mtkey::local
