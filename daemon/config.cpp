@@ -4,6 +4,7 @@
 #include "base/config_table.hpp"
 #include "http/client.hpp"
 #include "kdf/local_mt.hpp"
+#include "local/messages.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -91,13 +92,9 @@ Result<keys::NafEntry> read_naf(ConfigTable table) {
     out.naf_id.ua = *ua;
     const std::string uri = MTKEY_TRY(table.text_or("uri", ""));
     if (!uri.empty()) {
-        const std::string host = "https://" + out.naf_id.fqdn;
-        const bool same_host =
-            uri.starts_with(host) &&
-            (uri.size() == host.size() || uri[host.size()] == '/' || uri[host.size()] == ':');
-        if (!same_host || uri.size() > 250) {
-            return table.error("uri", "must be https on the same host",
-                               "write \"" + host + "/...\"");
+        if (!local::parse_key_center_uri(uri, out.naf_id.fqdn)) {
+            return table.error("uri", "must be https on the same host, without a query",
+                               "write \"https://" + out.naf_id.fqdn + "/...\"");
         }
         out.key_center_uri = uri;
     }

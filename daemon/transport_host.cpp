@@ -29,12 +29,9 @@ std::string_view to_text(transports::State state) {
     return "failed";
 }
 
-// Before a refused peer may come again.
-
 } // namespace
 
-TransportHost::TransportHost(Reactor& reactor, Mt& mt)
-    : reactor_(reactor), mt_(mt) {
+TransportHost::TransportHost(Reactor& reactor, Mt& mt) : reactor_(reactor), mt_(mt) {
     for (const auto& transport : mt.config().transports) {
         slots_[transport.name].config = transport;
     }

@@ -107,6 +107,8 @@ TEST(DaemonConfig, ErrorsNamePlaceAndRemedy) {
         {"[[naf]]\nfqdn = \"a.b\"\nua = \"0000000001\"\n", "f:3: 'naf.ua'", "ten hex digits"},
         {"[[naf]]\nfqdn = \"a.b\"\nuri = \"http://a.b/\"\n", "f:3: 'naf.uri'",
          "https on the same host"},
+        {"[[naf]]\nfqdn = \"a.b\"\nuri = \"https://a.b/?q\"\n", "f:3: 'naf.uri'",
+         "without a query"},
         {"[[naf]]\nfqdn = \"a.b\"\nuri = \"https://a.b.evil.org/\"\n", "f:3: 'naf.uri'",
          "https://a.b/"},
         {"[naf]\nfqdn = \"a.b\"\n", "f:1: 'naf' must be a list", "[[naf]]"},
