@@ -62,7 +62,7 @@ struct OpenOptions {
 
 /// B-TID and lifetime behind the RAND that the card wrote (TS 31.102 clause 4.2.79): SELECT
 /// EF_GBABP + UPDATE BINARY at offset 17. `file_size`: Application::gbabp_size. InvalidArgument
-/// when it does not fit (nothing is written then).
+/// when it does not fit, NotFound when there is no such file (nothing is written then).
 [[nodiscard]] Result<void> update_gbabp(CardChannel& card, std::size_t file_size,
                                         std::string_view b_tid, std::string_view lifetime);
 
