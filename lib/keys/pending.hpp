@@ -64,7 +64,7 @@ private:
 };
 
 /// Tuples whose key ended before its Ks did: within one Ks epoch they are never derived again.
-/// Bounded: 1024, then the whole epoch counts as tombstoned (fail closed).
+/// Bounded: 1024, then the whole epoch of the B-TID counts as tombstoned (fail closed).
 class Tombstones {
 public:
     void add(std::string_view device_id, std::string_view b_tid);
@@ -79,7 +79,7 @@ private:
     };
     static constexpr std::size_t kMost = 1024;
     std::vector<Entry> entries_;
-    bool overflow_ = false;
+    std::vector<std::string> full_; ///< B-TIDs of which there were too many
 };
 
 } // namespace mtkey::keys

@@ -97,7 +97,13 @@ TEST(Tombstones, FullMeansEverybody) {
     EXPECT_FALSE(stones.contains("another", "b"));
     stones.add("one too many", "b");
     EXPECT_TRUE(stones.contains("another", "b")) << "fails closed";
+    EXPECT_FALSE(stones.contains("another", "new"));
+    stones.add("one too many", "new");
+    EXPECT_TRUE(stones.contains("another", "new"));
     stones.keep_only("new");
+    EXPECT_TRUE(stones.contains("another", "new")) << "its epoch goes on";
+    EXPECT_FALSE(stones.contains("another", "b"));
+    stones.keep_only("newest");
     EXPECT_FALSE(stones.contains("another", "new"));
 }
 
