@@ -31,16 +31,6 @@ bool KeyRecord::expired(const Clock& clock) const {
     return clock.utc_now() >= local_end || clock.boot_now() >= deadline;
 }
 
-std::vector<KeySummary> KeyStore::summaries() const {
-    std::vector<KeySummary> out;
-    for (const KeyRecord* record : all()) {
-        out.push_back(KeySummary{record->device_id, record->transport, record->naf_fqdn,
-                                 record->mode, record->created, record->expires,
-                                 record->last_used});
-    }
-    return out;
-}
-
 Result<void> MemoryKeyStore::put(KeyRecord record) {
     const auto same = std::ranges::find(records_, record.device_id, &KeyRecord::device_id);
     if (same != records_.end()) {

@@ -40,17 +40,6 @@ struct KeyRecord {
     [[nodiscard]] bool expired(const Clock& clock) const;
 };
 
-/// What is known of one device without its key; for listings.
-struct KeySummary {
-    std::string device_id;
-    std::string transport;
-    std::string naf_fqdn;
-    std::string mode;
-    UtcTime created{};
-    UtcTime expires{};
-    UtcTime last_used{};
-};
-
 /// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
 /// put() and erase() return after the change is as durable as the store makes it: only then may a
 /// peer be answered.
@@ -64,7 +53,6 @@ public:
     /// Borrowed until the next call of put or erase; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
-    [[nodiscard]] std::vector<KeySummary> summaries() const;
 };
 
 /// Keeps records in the secure heap and nowhere else; they end with the program.

@@ -39,7 +39,7 @@ TEST(MemoryKeyStore, FullStoreEvictsNobody) {
     EXPECT_EQ(store.put(record("c")).error().code, Errc::LimitExceeded);
     EXPECT_TRUE(store.put(record("b", 9))) << "a renewal needs no room";
     EXPECT_NE(store.find("a"), nullptr);
-    EXPECT_EQ(store.summaries().size(), 2U);
+    EXPECT_EQ(store.all().size(), 2U);
 }
 
 TEST(KeyRecord, EndsByEitherClock) {
