@@ -273,6 +273,7 @@ http::ClientSettings CardWork::bsf_settings() const {
     out.tls_settings.system_trust = config_.bsf.ca.empty();
     out.local_address = config_.bsf.local_address;
     out.unreachable = Errc::BsfUnreachable;
+    out.run_timeout = std::chrono::seconds(30); // one client is one run
     return out;
 }
 
