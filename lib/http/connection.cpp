@@ -24,30 +24,41 @@ Connection::Connection(ConnectionHost& host, std::unique_ptr<Stream> stream, std
 void Connection::start() {
     idle_since_ = std::chrono::steady_clock::now();
     arm(std::chrono::seconds(host_.settings().request_seconds));
-    stream_->handshake([self = shared_from_this()](error_code code, std::size_t) {
-        if (self->closed_) {
-            return;
-        }
+    stream_->handshake(then([this](error_code code, std::size_t) {
         if (code) {
             std::string reason = code.message();
-            if (self->stream_->ssl() != nullptr) {
-                const auto refused = verify_failure(self->stream_->ssl());
+            if (stream_->ssl() != nullptr) {
+                const auto refused = verify_failure(stream_->ssl());
                 reason = refused.empty() ? reason : "client certificate: " + refused;
             }
             log(LogLevel::Notice, "TLS handshake failed",
-                {{"peer", self->peer_.address}, {"reason", reason}});
+                {{"peer", peer_.address}, {"reason", reason}});
             // The alert that says so is on its way.
             error_code ignored;
-            self->stream_->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-            self->arm(kLinger);
-            self->discard();
+            stream_->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+            arm(kLinger);
+            discard();
             return;
         }
-        if (self->stream_->ssl() != nullptr) {
-            read_certificate(self->stream_->ssl(), self->peer_);
+        if (stream_->ssl() != nullptr) {
+            read_certificate(stream_->ssl(), peer_);
         }
-        self->next_request();
-    });
+        next_request();
+    }));
+}
+
+Stream::Done Connection::then(std::function<void(error_code, std::size_t)> step) {
+    return [self = shared_from_this(), step = std::move(step)](error_code code, std::size_t count) {
+        if (self->closed_) {
+            return;
+        }
+        try {
+            step(code, count);
+        } catch (...) {
+            self->close();
+            throw;
+        }
+    };
 }
 
 void Connection::close() {
@@ -92,16 +103,13 @@ void Connection::next_request() {
 }
 
 void Connection::read() {
-    stream_->read_some(buffer_, [self = shared_from_this()](error_code code, std::size_t count) {
-        if (self->closed_) {
-            return;
-        }
-        if (code) {
-            self->close();
-            return;
-        }
-        self->take_in(ByteView(self->buffer_).first(count));
-    });
+    stream_->read_some(buffer_, then([this](error_code code, std::size_t count) {
+                           if (code) {
+                               close();
+                           } else {
+                               take_in(ByteView(buffer_).first(count));
+                           }
+                       }));
 }
 
 void Connection::take_in(ByteView octets) {
@@ -126,15 +134,20 @@ void Connection::serve() {
     head_ = request.method == "HEAD";
     host_.handle(std::move(request), peer_,
                  [self = shared_from_this(), keep_alive](HttpResponse response) {
-                     self->answer(std::move(response), keep_alive);
+                     if (self->closed_) {
+                         wipe(response.body);
+                         return;
+                     }
+                     try {
+                         self->answer(std::move(response), keep_alive);
+                     } catch (...) {
+                         self->close();
+                         throw;
+                     }
                  });
 }
 
 void Connection::answer(HttpResponse response, bool keep_alive) {
-    if (closed_) {
-        wipe(response.body);
-        return;
-    }
     auto text = encode(response, keep_alive, head_);
     wipe(response.body);
     if (!text) {
@@ -144,20 +157,16 @@ void Connection::answer(HttpResponse response, bool keep_alive) {
     }
     out_ = std::move(*text);
     arm(std::chrono::seconds(host_.settings().request_seconds));
-    stream_->write(as_octets(out_),
-                   [self = shared_from_this(), keep_alive](error_code code, std::size_t) {
-                       wipe(self->out_);
-                       if (self->closed_) {
-                           return;
-                       }
+    stream_->write(as_octets(out_), then([this, keep_alive](error_code code, std::size_t) {
+                       wipe(out_);
                        if (code) {
-                           self->close();
+                           close();
                        } else if (keep_alive) {
-                           self->next_request();
+                           next_request();
                        } else {
-                           self->finish();
+                           finish();
                        }
-                   });
+                   }));
 }
 
 void Connection::refuse(const Error& error) {
@@ -173,11 +182,7 @@ void Connection::finish() {
     if (stream_->ssl() != nullptr) {
         // Waits for the peer's close_notify; what else the peer sends is an error there and ends
         // it.
-        stream_->shutdown([self = shared_from_this()](error_code, std::size_t) {
-            if (!self->closed_) {
-                self->discard();
-            }
-        });
+        stream_->shutdown(then([this](error_code, std::size_t) { discard(); }));
         return;
     }
     error_code ignored;
@@ -187,19 +192,15 @@ void Connection::finish() {
 
 void Connection::discard() {
     // Below TLS: these octets are nobody's message.
-    stream_->socket().async_read_some(
-        boost::asio::buffer(buffer_),
-        [self = shared_from_this()](error_code code, std::size_t count) {
-            if (self->closed_) {
-                return;
-            }
-            self->discarded_ += count;
-            if (code || self->discarded_ > kMostDiscarded) {
-                self->close();
-            } else {
-                self->discard();
-            }
-        });
+    stream_->socket().async_read_some(boost::asio::buffer(buffer_),
+                                      then([this](error_code code, std::size_t count) {
+                                          discarded_ += count;
+                                          if (code || discarded_ > kMostDiscarded) {
+                                              close();
+                                          } else {
+                                              discard();
+                                          }
+                                      }));
 }
 
 } // namespace mtkey::http

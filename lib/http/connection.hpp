@@ -8,6 +8,7 @@
 #include <array>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -41,6 +42,9 @@ public:
     [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> idle_since() const;
 
 private:
+    /// What follows an operation: nothing after close(); an exception (no memory) ends this
+    /// connection before it goes on, or its place would be lost.
+    Stream::Done then(std::function<void(boost::system::error_code, std::size_t)> step);
     void arm(std::chrono::seconds time);
     void next_request();
     void read();
