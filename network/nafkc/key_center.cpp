@@ -40,14 +40,18 @@ Result<std::unique_ptr<KeyCenter>> KeyCenter::create(KeyCenterSettings settings,
 
 KeyCenter::KeyCenter(KeyCenterSettings settings, const kdf::KdfProfile& profile, ZnExchange zn,
                      const Clock& clock)
-    : settings_(std::move(settings)), profile_(profile), zn_(std::move(zn)), clock_(clock) {}
+    : settings_(std::move(settings)),
+      profile_(profile),
+      zn_(std::move(zn)),
+      clock_(clock),
+      delivered_(clock) {}
 
 DeliveredKeys::Name KeyCenter::Question::name() const {
     return {request.b_tid, naf_id.text(), request.device_id};
 }
 
 void KeyCenter::purge() {
-    delivered_.purge(clock_.utc_now());
+    delivered_.purge();
 }
 
 HttpResponse KeyCenter::handle(const HttpRequest& request, const http::Peer& peer) {
@@ -75,7 +79,7 @@ HttpResponse KeyCenter::handle(const HttpRequest& request, const http::Peer& pee
 Result<HttpResponse> KeyCenter::answer(const HttpRequest& request, const http::Peer& peer) {
     const auto question = MTKEY_TRY(understand(request, peer));
     // A repeated request is served from here; it lives no longer for that.
-    auto entry = delivered_.find(question.name(), clock_.utc_now());
+    auto entry = delivered_.find(question.name());
     if (!entry) {
         entry = MTKEY_TRY(fetch(question));
     }
@@ -187,15 +191,15 @@ Result<DeliveredKeys::Entry> KeyCenter::fetch(const Question& question) {
     DeliveredKeys::Entry entry{MTKEY_TRY(kdf::ks_local_mt(profile_, info->ks_naf, request.b_tid,
                                                           question.naf_id, request.device_id)),
                                std::min(expires, question.not_after),
-                               mt_id(info->impi, request.device_id)};
+                               mt_id(info->impi, request.device_id),
+                               {}};
     if (entry.expires <= clock_.utc_now()) {
         return refuse(kGone, "the key has expired");
     }
     emit_step(Step::KeyCenterKeyDerived,
               {{"naf_id", question.naf_id.text()},
                {"fingerprint", to_hex(kdf::fingerprint(entry.ks_local_mt.reveal()))}});
-    delivered_.put(question.name(), {entry.ks_local_mt.clone(), entry.expires, entry.mt_id},
-                   clock_.utc_now());
+    delivered_.put(question.name(), {entry.ks_local_mt.clone(), entry.expires, entry.mt_id, {}});
     return entry;
 }
 
