@@ -4,6 +4,8 @@
 #include "base/log.hpp"
 #include "base/secret.hpp"
 
+#include <algorithm>
+
 namespace mtkey::http {
 namespace {
 
@@ -23,6 +25,7 @@ Connection::Connection(ConnectionHost& host, std::unique_ptr<Stream> stream, std
 
 void Connection::start() {
     idle_since_ = std::chrono::steady_clock::now();
+    end_ = *idle_since_ + std::chrono::seconds(host_.settings().connection_seconds);
     arm(std::chrono::seconds(host_.settings().request_seconds));
     stream_->handshake(then([this](error_code code, std::size_t) {
         if (code) {
@@ -77,7 +80,7 @@ std::optional<std::chrono::steady_clock::time_point> Connection::idle_since() co
     return idle_since_;
 }
 
-void Connection::arm(std::chrono::seconds time) {
+void Connection::arm(std::chrono::steady_clock::duration time) {
     timer_.expires_after(time);
     timer_.async_wait([self = shared_from_this()](error_code code) {
         // A wait that had ended before it was armed anew comes here without an error code.
@@ -94,7 +97,8 @@ void Connection::next_request() {
     }
     reader_.emplace(Limits{host_.settings().header_limit, host_.settings().body_limit});
     idle_since_ = std::chrono::steady_clock::now();
-    arm(std::chrono::seconds(host_.settings().idle_seconds));
+    arm(std::min<std::chrono::steady_clock::duration>(
+        std::chrono::seconds(host_.settings().idle_seconds), end_ - *idle_since_));
     if (surplus.empty()) {
         read();
     } else {
@@ -129,7 +133,7 @@ void Connection::take_in(ByteView octets) {
 
 void Connection::serve() {
     timer_.cancel();
-    const bool keep_alive = reader_->keep_alive();
+    const bool keep_alive = reader_->keep_alive() && std::chrono::steady_clock::now() < end_;
     HttpRequest request = reader_->take();
     head_ = request.method == "HEAD";
     host_.handle(std::move(request), peer_,

@@ -8,12 +8,14 @@
 #include "http/resolver.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <set>
+#include <sys/stat.h>
 #include <thread>
 
 namespace mtkey::http {
@@ -32,6 +34,17 @@ Result<tcp::endpoint> listen_endpoint(const std::string& listen) {
     const auto found =
         MTKEY_TRY(lookup.run(host, port, std::chrono::steady_clock::now() + kListenLookup));
     return found.front();
+}
+
+/// Differs when the file has been written, replaced or made readable.
+using Stamp = std::array<std::int64_t, 5>;
+Stamp stamp_of(const std::string& file) {
+    struct stat status{};
+    if (::stat(file.c_str(), &status) != 0) {
+        return {};
+    }
+    return {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+            status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
 }
 
 std::string text_of(const tcp::socket& socket) {
@@ -64,6 +77,7 @@ public:
 
     Result<void> listen() {
         if (settings_.tls) {
+            crl_stamp_ = stamp_of(settings_.tls_settings.client_crl_file);
             context_ = MTKEY_TRY(server_context(settings_.tls_settings));
         }
         const auto endpoint = MTKEY_TRY(listen_endpoint(settings_.listen));
@@ -246,11 +260,31 @@ private:
         }
     }
 
+    /// Whoever connects is judged by the list that stands in the file now.
+    void renew_crl() {
+        const auto& file = settings_.tls_settings.client_crl_file;
+        if (file.empty()) {
+            return;
+        }
+        const auto stamp = stamp_of(file);
+        if (stamp == crl_stamp_) {
+            return;
+        }
+        crl_stamp_ = stamp; // what is wrong with it is said once
+        if (const auto done = renew_trust(context_.get(), settings_.tls_settings); !done) {
+            log_error("certificate revocation list not renewed, the one before stands",
+                      done.error());
+            return;
+        }
+        log(LogLevel::Notice, "certificate revocation list renewed", {{"file", file}});
+    }
+
     void welcome(tcp::socket socket) {
         error_code ignored;
         socket.set_option(tcp::no_delay(true), ignored);
         SslHandle ssl;
         if (context_ != nullptr) {
+            renew_crl();
             auto made = server_handle(context_.get());
             if (!made) {
                 log_error("connection dropped", made.error());
@@ -288,6 +322,7 @@ private:
     ServerSettings settings_;
     Handler handler_;
     SslContext context_;
+    Stamp crl_stamp_{};
     asio::io_context io_;
     asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
     tcp::acceptor acceptor_;

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/steps.hpp"
 #include "kdf/kdf.hpp"
+#include "network/common/zn.hpp"
 #include "network/nafkc/request_rules.hpp"
 
 #include <algorithm>
@@ -20,6 +21,22 @@ constexpr std::size_t kMtIdOctets = 16;
 void append_counted(Bytes& out, std::string_view text) {
     append_u16(out, text.size());
     append(out, as_octets(text));
+}
+
+bool fits(std::string_view pattern, std::string_view device_id) {
+    return pattern.ends_with('*') ? device_id.starts_with(pattern.substr(0, pattern.size() - 1))
+                                  : device_id == pattern;
+}
+
+/// One device CA cannot make certificates for the devices of another.
+bool may_vouch(const std::vector<DeviceCa>& device_cas, const std::string& anchor,
+               std::string_view device_id) {
+    return std::ranges::any_of(device_cas, [&](const DeviceCa& ca) {
+        return std::ranges::find(ca.anchors, anchor) != ca.anchors.end() &&
+               std::ranges::any_of(ca.device_ids, [&](const std::string& pattern) {
+                   return fits(pattern, device_id);
+               });
+    });
 }
 
 } // namespace
@@ -144,6 +161,9 @@ Result<KeyCenter::Question> KeyCenter::understand(const HttpRequest& request,
     if (std::ranges::find(peer.san_uris, question.request.device_id) == peer.san_uris.end()) {
         return refuse(kForbidden, "the client certificate does not carry this Device_ID");
     }
+    if (!may_vouch(settings_.device_cas, peer.anchor, question.request.device_id)) {
+        return refuse(kForbidden, "the certificate's CA is not one for this Device_ID");
+    }
     question.naf_id = MTKEY_TRY(choose_naf_id(question.request.naf_id, request));
     return question;
 }
@@ -204,7 +224,7 @@ Result<DeliveredKeys::Entry> KeyCenter::fetch(const Question& question) {
 }
 
 Result<BootstrappingInfo> KeyCenter::ask_bsf(const Question& question) {
-    HttpRequest request{"POST", std::string(kRetrievalPath), {}, {}};
+    HttpRequest request{"POST", std::string(network::kRetrievalPath), {}, {}};
     request.headers.add("Content-Type", "application/json");
     request.headers.add("Accept", "application/json, application/problem+json");
     request.body =

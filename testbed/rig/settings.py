@@ -46,13 +46,14 @@ def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Pa
     fqdn, naf = options.subscriber.bsf_fqdn, options.subscriber.naf_fqdn
     return (table("", fqdn=fqdn, subscribers=subscribers_file, lifetime_seconds=options.lifetime_seconds) +
             table("[ub]", listen=f"127.0.0.1:{ports[0]}") +
-            table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, **keys_of(zn)) +
+            table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, revocation="none", **keys_of(zn)) +
             table("[[zn.naf]]", client=naf, fqdns=[naf]))
 
 
 def key_center(options: Options, server: Certificate, device_ca: Path, zn_port: int, ca: Path,
                client: Certificate) -> str:
-    return (table("", listen="127.0.0.1:0", device_ca=device_ca, kdf_profile="draft-1", **keys_of(server)) +
+    return (table("", listen="127.0.0.1:0", device_ca=device_ca, revocation="none", kdf_profile="draft-1",
+                  **keys_of(server)) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA) +
             table("[bsf]", fqdn=options.subscriber.bsf_fqdn, address=f"127.0.0.1:{zn_port}", ca=ca, **keys_of(client)))
 

@@ -270,7 +270,8 @@ def write_files(folder, name, ub_tls):
         if ub_tls:
             out.write('[ub.tls]\ncertificate = "bsf.pem"\nprivate_key = "bsf.key"\n')
         out.write('[zn]\nlisten = "127.0.0.1:0"\ncertificate = "bsf.pem"\nprivate_key = "bsf.key"\n'
-                  f'client_ca = "ca.pem"\n[[zn.naf]]\nclient = "{CLIENT}"\nfqdns = ["{NAF}", "second.example.org"]\n'
+                  'client_ca = "ca.pem"\nrevocation = "none"\n'
+                  f'[[zn.naf]]\nclient = "{CLIENT}"\nfqdns = ["{NAF}", "second.example.org"]\n'
                   '[[zn.naf]]\nclient = "stranger.example.org"\nfqdns = ["third.example.org"]\n')
     return config
 

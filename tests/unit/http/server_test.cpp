@@ -169,6 +169,21 @@ TEST(Server, AnIdleConnectionEnds) {
     EXPECT_TRUE(client.exchange({}));
 }
 
+TEST(Server, AKeptConnectionEndsWithItsAge) {
+    ServerSettings settings;
+    settings.connection_seconds = 1;
+    const auto server = serve(settings);
+    const auto fd = raw_connect(server->port());
+    const auto start = std::chrono::steady_clock::now();
+    while (raw_send(fd.get(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n") && !raw_ended(fd.get(), 20)) {
+        ASSERT_LT(std::chrono::steady_clock::now() - start, 5s);
+    }
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 900ms);
+    const auto idle = raw_connect(server->port());
+    raw_send(idle.get(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(raw_ended(idle.get()));
+}
+
 TEST(Server, IdleConnectionsMakeRoomWhenItIsFull) {
     ServerSettings settings;
     settings.max_connections = 4;

@@ -306,6 +306,7 @@ TEST_F(KeyCenterTest, MtIdsFollowTheSecret) {
         return Result<HttpResponse>(HttpResponse{200, {}, bsf_answer()});
     };
     KeyCenterSettings settings;
+    settings.device_cas = {{"", {"*"}, {"anchor"}}};
     settings.nafs = {{kFqdn, kdf::kDefaultUaId}};
     auto made = KeyCenter::create(std::move(settings), zn, clock_, random_);
     ASSERT_TRUE(made);
@@ -371,6 +372,24 @@ TEST_F(KeyCenterTest, LogsHoldNoKey) {
           std::string("123456789"), std::string("I1U8vpY3qJ0hiuZNrke/NQ==")}) {
         EXPECT_EQ(text.find(secret), std::string::npos) << secret;
     }
+}
+
+// local_protocol section 7: each CA has a namespace of its own, compared octet by octet.
+TEST_F(KeyCenterTest, ACaVouchesForItsOwnDevicesAlone) {
+    const auto status = [&](std::vector<DeviceCa> cas) {
+        KeyCenterSettings settings;
+        settings.device_cas = std::move(cas);
+        make(std::move(settings));
+        return ask().status;
+    };
+    EXPECT_EQ(status({{"", {"urn:dev:*", "urn:uuid:*"}, {"other", "anchor"}}}), 200U);
+    EXPECT_EQ(status({{"", {kDevice}, {"anchor"}}}), 200U);
+    EXPECT_EQ(status({{"", {kDevice + "*"}, {"anchor"}}}), 200U);
+    EXPECT_EQ(status({{"", {"urn:dev:*"}, {"anchor"}}, {"", {"*"}, {"other"}}}), 403U);
+    EXPECT_EQ(status({{"", {"URN:UUID:*"}, {"anchor"}}}), 403U);
+    EXPECT_EQ(status({{"", {kDevice.substr(0, 40)}, {"anchor"}}}), 403U);
+    EXPECT_EQ(status({{"", {"*"}, {}}}), 403U);
+    EXPECT_EQ(zn_requests_.size(), 3U) << "the BSF heard of the good ones alone";
 }
 
 } // namespace
