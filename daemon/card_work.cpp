@@ -56,10 +56,12 @@ CardState::State state_after(Errc code) {
 }
 
 /// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
-/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more.
-bool ends_card(Errc code) {
-    return code == Errc::TimedOut || code == Errc::CardFailed ||
-           (state_after(code) != CardState::State::Failed);
+/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
+/// status word that makes no sense is none of these: the card is there and has answered.
+bool ends_card(const Error& error) {
+    const bool answered = error.detail > 0 && error.detail <= 0xFFFF; // SW1SW2, not a SCARD code
+    return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
+           (state_after(error.code) != CardState::State::Failed);
 }
 
 } // namespace
@@ -212,7 +214,7 @@ void CardWork::close(CardState::State state) {
 }
 
 void CardWork::failed(const Error& error) {
-    if (state_ != CardState::State::Ready || ends_card(error.code)) {
+    if (state_ != CardState::State::Ready || ends_card(error)) {
         close(state_after(error.code));
         log_warning("UICC in " + reader_, error);
         using enum CardState::State;
@@ -285,9 +287,8 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     }
     gba::RunSettings how;
     how.impi = open_->impi;
-    // Remembered only behind TLS: nobody else may make a card with service 68 give away CK and IK.
-    how.card_has_gba = open_->application.gba &&
-                       !(config_.bsf.tls && without_context_.contains(open_->application.iccid));
+    how.card_has_gba = open_->application.gba;
+    how.gba_context_missing = without_context_.contains(open_->application.iccid);
     how.gbabp_size = open_->application.gbabp_size;
     how.policy = config_.gba.mode;
     how.allow_downgrade = config_.gba.allow_downgrade;
@@ -305,9 +306,9 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
 
 gba::RunEvents CardWork::run_events() {
     gba::RunEvents out;
-    out.authenticated_by_card = [this](gba::Mode mode) {
-        // Only now is the card's former Ks gone: a run that failed before has harmed nobody. The
-        // old B-TID must not be handed out again, not even while this run goes on.
+    out.before_bootstrapping_command = [this](gba::Mode mode) {
+        // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
+        // The old B-TID must not be handed out again, not even while this run goes on.
         if (mode == gba::Mode::GbaU && context_) {
             context_.reset();
             if (changed_) {
@@ -338,7 +339,8 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
         return std::nullopt;
     }
     auto* card = MTKEY_TRY(begin_job());
-    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly;
+    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
+                         !without_context_.contains(open_->application.iccid);
     emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
     auto context = run(*card);
     end_job();

@@ -41,7 +41,7 @@ struct RunSettings {
 struct RunEvents {
     /// Before each AUTHENTICATE(DD), and never in GBA_ME: from now on the card's former Ks and the
     /// RAND in EF_GBABP may be gone, whatever becomes of the run or of the answer.
-    std::function<void(Mode)> authenticated_by_card;
+    std::function<void(Mode)> before_bootstrapping_command;
     /// The card lists the GBA service, has no GBA context, and has answered the same challenge in
     /// the 3G context: remember it for this ICCID.
     std::function<void()> card_without_gba;

@@ -52,8 +52,8 @@ Result<Run::CardOutcome> Run::authenticate_once(const uicc::Challenge& challenge
     }
     ++authenticates_;
     if (mode_ == Mode::GbaU) {
-        if (events_.authenticated_by_card) {
-            events_.authenticated_by_card(mode_);
+        if (events_.before_bootstrapping_command) {
+            events_.before_bootstrapping_command(mode_);
         }
         auto outcome = MTKEY_TRY(uicc::gba_bootstrap(card_, challenge));
         if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {

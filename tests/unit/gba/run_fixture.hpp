@@ -113,7 +113,7 @@ struct RunFixture {
         for (int i = 0; i < 2; ++i) {
             random.push_hex(cnonce);
         }
-        events.authenticated_by_card = [this](Mode mode) {
+        events.before_bootstrapping_command = [this](Mode mode) {
             EXPECT_EQ(mode, Mode::GbaU);
             announced.push_back(card.played());
         };
