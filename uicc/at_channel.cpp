@@ -67,16 +67,6 @@ Result<void> expect_csim(AtPort& port) {
 }
 } // namespace
 
-/// The channel as transmit() wants it.
-class AtChannel::Raw final : public RawCard {
-public:
-    explicit Raw(AtChannel& channel) : channel_(channel) {}
-    Result<SecretBytes> exchange(ByteView command) override { return channel_.exchange(command); }
-
-private:
-    AtChannel& channel_;
-};
-
 Result<AtChannel> AtChannel::open(AtPort& port, const AtChannelOptions& options) {
     if (options.access != AtAccess::Csim) {
         const auto session = open_session(port, options.aid);
@@ -101,14 +91,13 @@ AtChannel::~AtChannel() {
 }
 
 Result<ResponseApdu> AtChannel::transmit(const CommandApdu& command) {
-    if (port_ == nullptr) {
-        return fail(Errc::Internal, "channel that was moved away");
-    }
-    Raw raw(*this);
-    return uicc::transmit(raw, protocol_, command, sleep_for_real);
+    return uicc::transmit(*this, protocol_, command, sleep_for_real);
 }
 
 Result<SecretBytes> AtChannel::exchange(ByteView command) {
+    if (port_ == nullptr) {
+        return fail(Errc::Internal, "channel that was moved away");
+    }
     MTKEY_CHECK(port_->make_ready());
     if (port_->generation() != generation_) {
         return fail(Errc::NoCard, port_->options().device + ": the modem was away");

@@ -29,7 +29,7 @@ struct AtChannelOptions {
 /// The card behind a modem. In a session the modem writes the number of the logical channel into
 /// the class octet itself: commands are built as for the basic channel. Borrows the port, ends
 /// before it; closes its session.
-class AtChannel final : public CardChannel {
+class AtChannel final : public CardChannel, public RawCard {
 public:
     /// Errors: those of AtPort::ask; Rejected when the modem knows none of the commands.
     [[nodiscard]] static Result<AtChannel> open(AtPort& port, const AtChannelOptions& options = {});
@@ -48,17 +48,19 @@ public:
     /// PinBlocked and Rejected when the modem says so before it asks the card.
     [[nodiscard]] Result<ResponseApdu> transmit(const CommandApdu& command) override;
 
+    /// One command as the modem passes it on, without what transmit() makes of the answer: for
+    /// those who test modems.
+    [[nodiscard]] Result<SecretBytes> exchange(ByteView command) override;
+    [[nodiscard]] Protocol protocol() const { return protocol_; }
+
     /// The modem's name for it, no number of a channel. Nothing: AT+CSIM.
     [[nodiscard]] std::optional<std::uint32_t> session() const { return session_; }
     /// Command APDUs sent since open(), GET RESPONSE included.
     [[nodiscard]] unsigned apdu_count() const { return count_; }
 
 private:
-    class Raw;
     AtChannel(AtPort& port, std::optional<std::uint32_t> session, Protocol protocol)
         : port_(&port), session_(session), protocol_(protocol), generation_(port.generation()) {}
-    Result<SecretBytes> exchange(ByteView command);
-
     AtPort* port_;
     std::optional<std::uint32_t> session_;
     Protocol protocol_;

@@ -43,6 +43,9 @@ public:
 
     /// `detail` is the SCARD code. After NoCard this object only gives errors.
     [[nodiscard]] Result<ResponseApdu> transmit(const CommandApdu& command) override;
+    /// One command octet for octet, without what transmit() makes of it: for those who test cards
+    /// and readers. Ends with this object.
+    [[nodiscard]] RawCard& raw() const;
     /// Somebody had reset the card before begin(): selection and PIN are gone.
     [[nodiscard]] bool card_was_reset() const { return card_was_reset_; }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -110,6 +111,11 @@ Result<ResponseApdu> Transaction::transmit(const CommandApdu& command) {
         return fail(Errc::Internal, "transaction that was moved away");
     }
     return uicc::transmit(*connection_, connection_->protocol(), command, sleep_for_real);
+}
+
+RawCard& Transaction::raw() const {
+    assert(connection_ != nullptr);
+    return *connection_;
 }
 
 ScardCard::ScardCard(std::unique_ptr<ScardConnection> connection)
