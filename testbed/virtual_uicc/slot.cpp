@@ -51,10 +51,12 @@ Result<void> complete(CardFile& file, const CardSource& source) {
 } // namespace
 
 Result<void> Slot::insert(const std::string& card) {
-    MTKEY_CHECK(load(card.empty() ? source_.card : card));
+    if (!card_ || !card.empty()) {
+        MTKEY_CHECK(load(card.empty() ? source_.card : card));
+        commands_ = 0;
+    }
     if (!card.empty()) {
         source_.card = card;
-        commands_ = 0;
     }
     in_ = true;
     power_up();

@@ -30,7 +30,8 @@ class Slot {
 public:
     explicit Slot(CardSource source) : source_(std::move(source)) {}
 
-    /// Puts a card in, made anew from its files. Empty `card`: the same profile as before.
+    /// Puts a card in. Empty `card`: the same one again, which remembers what a card remembers; the
+    /// first time the one of the source. Else another one, made from that profile.
     Result<void> insert(const std::string& card = {});
     void remove() { in_ = false; }
     /// One more, whose `at` counts from the next command.
