@@ -45,6 +45,8 @@ public:
     /// No callback runs or comes after it. Takes a second or two at most: a thread that pcscd holds
     /// is left behind.
     void stop();
+    /// How often pcscd was asked so far: what an idle monitor costs.
+    [[nodiscard]] unsigned waits() const;
 
 private:
     struct Shared;

@@ -51,6 +51,7 @@ INSTANTIATE_TEST_SUITE_P(
                     CodeCase{0x8010002E, Errc::NoReader, false},   // no readers
                     CodeCase{0x80100009, Errc::NoReader, false},   // unknown reader
                     CodeCase{0x80100017, Errc::NoReader, false},   // reader unavailable
+                    CodeCase{0x80100011, Errc::NoReader, false},   // invalid value: unplugged
                     CodeCase{0x8010000C, Errc::NoCard, false},     // no card
                     CodeCase{0x80100069, Errc::NoCard, false},     // removed
                     CodeCase{0x80100068, Errc::NoCard, false},     // reset
