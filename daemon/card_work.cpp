@@ -25,6 +25,8 @@ std::string_view to_text(uicc::MncSource source) {
     switch (source) {
     case uicc::MncSource::EfAd:
         return "ef-ad";
+    case uicc::MncSource::Table:
+        return "table";
     case uicc::MncSource::Configuration:
         return "configuration";
     case uicc::MncSource::Fallback:

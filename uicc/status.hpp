@@ -27,9 +27,17 @@ inline constexpr std::uint16_t kClassNotSupported = 0x6E00;
 inline constexpr std::uint16_t kMacFailure = 0x9862;
 inline constexpr std::uint16_t kContextNotSupported = 0x9864;
 inline constexpr std::uint16_t kKeyFreshness = 0x9865;
+inline constexpr std::uint16_t kChannelNotSupported = 0x6881;
 } // namespace sw
 
 /// The Error of a status word that has no better meaning in its place: PinRequired or CardFailed.
 [[nodiscard]] std::unexpected<Error> status_error(std::uint16_t sw, std::string what);
+
+/// True for such an Error: the card has answered, and is in the state it was in. Errors of the way
+/// to it carry no number of this range.
+[[nodiscard]] inline bool is_status_error(const Error& error) {
+    return (error.code == Errc::CardFailed || error.code == Errc::PinRequired) &&
+           error.detail >= 0x6000 && error.detail <= 0x9FFF;
+}
 
 } // namespace mtkey::uicc

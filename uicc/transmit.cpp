@@ -112,7 +112,7 @@ Result<ResponseApdu> transmit(RawCard& card, Protocol protocol, const CommandApd
     response.data = SecretBytes(part.data());
     for (unsigned parts = 0; more_to_fetch(part); ++parts) {
         if (parts == kMostParts) {
-            return fail(Errc::CardFailed, "endless chain of GET RESPONSE", part.sw());
+            return fail(Errc::CardFailed, "endless chain of GET RESPONSE");
         }
         SecretBytes get_response(kHeader + 1);
         get_response.reveal_writable()[0] = get_response_class(command.cla);
@@ -120,7 +120,7 @@ Result<ResponseApdu> transmit(RawCard& card, Protocol protocol, const CommandApd
         get_response.reveal_writable()[kHeader] = part.sw1() == 0x62 ? std::uint8_t{0} : part.sw2();
         part = MTKEY_TRY(send_with_le(card, std::move(get_response)));
         if (response.data.size() + part.data().size() > kLongestAnswer) {
-            return fail(Errc::CardFailed, "answer without end", part.sw());
+            return fail(Errc::CardFailed, "answer without end");
         }
         if (!part.data().empty()) {
             response.data = joined(response.data, part.data());

@@ -31,8 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto imsi = parse_imsi(octets)) {
         require(imsi->size() >= 6 && imsi->size() <= 15);
         require(std::ranges::all_of(*imsi, [](char c) { return c >= '0' && c <= '9'; }));
-        const auto length = usual_mnc_length(*imsi);
-        require(length == 2 || length == 3);
+        const auto length = mnc_length_of_country(*imsi);
+        require(!length || *length == 3);
     }
     if (const auto length = parse_mnc_length(octets)) {
         require(*length == 2 || *length == 3);
