@@ -323,6 +323,105 @@ class PcscT1(PcscT0):
     protocol = "t1"
 
 
+class Modem(Commands, CardTest):
+    """A modem that gives sessions and speaks plainly."""
+    manners = ""
+    access = "session"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.around = around = Surroundings(cls)
+        manners = around.write("modem.toml", cls.manners)
+        cls.tty = around.folder / "tty"
+        cls.place = ["--modem", str(cls.tty), "--at", cls.access]
+        cls.modem = around.party(cls, "virtual-modem", "--card", str(around.card), "--subscribers", str(around.keys),
+                                 "--modem", str(manners), "--link", str(cls.tty), "--control", str(around.folder / "control"))
+        cls.modem.ready()
+
+    def test_access(self) -> None:
+        info = self.json("info")
+        self.assertIn("CGLA" if self.access == "session" else "CSIM", info["access"])
+        self.assertIsNone(info["atr"])
+        self.assertEqual(info["place"], str(self.tty))
+
+    def test_reader_report(self) -> None:
+        report = self.json("test-reader", "--round-trips", "20")
+        self.assertEqual(report["failed"], 0, report)
+        self.assertEqual(report["skipped"], 4)  # ATR, two about resets, removal
+
+    def test_second_program_is_refused(self) -> None:
+        command = [self.around.rig.program("mtkey-card"), *self.place, "test-reader", "--removal", "--round-trips", "1"]
+        with subprocess.Popen(command, env=self.around.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True) as holder:
+            assert holder.stderr is not None
+            for line in holder.stderr:
+                if line.startswith("pull"):
+                    break
+            try:
+                self.assertEqual(self.json("info", status=6)["error"], "ReaderBusy")
+                self.assertIn(f"{self.tty} is locked by process {holder.pid}", self.said)
+            finally:
+                holder.kill()
+
+
+class ModemCsim(Modem):
+    """The same with a modem that has only the basic channel and bad manners."""
+    manners = """
+echo = true
+errors = 2
+quoting = "bare"
+lower_case = true
+fetches = true
+no_channels = true
+unsolicited = ["+CREG: 1", "RING", "+CSQ: 17,99"]
+unsolicited_at = "between"
+"""
+    access = "csim"
+
+    def test_sessions_are_refused_with_the_modems_words(self) -> None:
+        self.place = ["--modem", str(self.tty), "--at", "session"]
+        answer = self.json("info", status=1)
+        self.assertEqual(answer["error"], "Rejected")
+        self.assertIn("AT+CCHO", answer["message"])
+        self.place = ["--modem", str(self.tty)]
+        self.assertIn("CSIM", self.json("info")["access"])
+
+
+class ModemBareSession(Modem):
+    manners = 'bare_session = true\nunsolicited = ["+CREG: 1"]\nunsolicited_at = "after"\nquoting = "no-space"\nno_csim = true\n'
+
+
+class ModemFaults(CardTest):
+    """What goes wrong comes out with the name of the device and a code, never as a hang."""
+
+    def start(self, manners: str) -> None:
+        type(self).around = around = Surroundings(type(self))
+        path = around.write("modem.toml", manners)
+        tty = around.folder / "tty"
+        around.party(type(self), "virtual-modem", "--card", str(around.card), "--subscribers", str(around.keys), "--modem",
+                     str(path), "--link", str(tty)).ready()
+        self.place = ["--modem", str(tty)]
+        self.tty = str(tty)
+
+    def test_answers_without_status_word(self) -> None:
+        self.start("no_status_word = true\n")
+        self.assertEqual(self.json("info", status=6)["error"], "CardFailed")
+
+    def test_no_access_to_the_card(self) -> None:
+        self.start("no_csim = true\nno_channels = true\n")
+        self.assertEqual(self.json("info", status=1)["error"], "Rejected")
+        self.assertIn("no access to its card", self.said)
+        self.assertIn(self.tty, self.said)
+
+    def test_hang_up(self) -> None:
+        self.start("hang_up_at = 6\n")
+        self.assertEqual(self.json("info", status=6)["error"], "NoReader")
+        self.assertIn(f"{self.tty}: the modem has hung up", self.said)
+        eventually(lambda: os.path.exists(self.tty), "the modem is back")
+        time.sleep(0.6)
+        self.assertEqual(self.json("read", "iccid")["decoded"], "8988211000000123456")
+
+
 class NoService(CardTest):
     @classmethod
     def setUpClass(cls) -> None:

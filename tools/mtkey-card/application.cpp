@@ -38,7 +38,7 @@ Result<void> show_pin(Card& card, const Options& options, const uicc::Fcp& fcp) 
 }
 
 Result<uicc::DirEntry> choose(Card& card, const std::string& wanted) {
-    const auto applications = MTKEY_TRY(list_applications(card.channel()));
+    const auto applications = MTKEY_TRY(uicc::list_applications(card.channel()));
     std::string there;
     for (const auto& entry : applications) {
         const auto aid = to_hex(entry.aid);

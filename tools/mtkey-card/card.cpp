@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/mtkey-card/card.hpp"
 
+#include "uicc/application.hpp"
 #include "uicc/at_channel.hpp"
 #include "uicc/pcsc.hpp"
+#include "uicc/reader_choice.hpp"
 
-#include <fnmatch.h>
 #include <thread>
 
 namespace mtkey::tools {
@@ -34,8 +35,10 @@ public:
     PcscCard& operator=(const PcscCard&) = delete;
 
     Result<void> take() {
-        session_ =
-            std::make_unique<uicc::CardSession>(MTKEY_TRY(uicc::connect_within(limit_, place_)));
+        uicc::ConnectOptions options;
+        options.call_limit = limit_;
+        session_ = std::make_unique<uicc::CardSession>(
+            MTKEY_TRY(uicc::connect_within(limit_, place_, options)));
         protocol_ = session_->card.protocol();
         transaction_ = std::make_unique<uicc::Transaction>(MTKEY_TRY(session_->card.begin()));
         return {};
@@ -148,7 +151,9 @@ Result<std::string> PcscCard::check_exclusion() {
                     place_ + ": a second program got the card that is ours alone");
     }
     leave();
-    const uicc::ConnectOptions shared{uicc::Sharing::Shared, uicc::Disposition::Leave, {}};
+    uicc::ConnectOptions shared;
+    shared.sharing = uicc::Sharing::Shared;
+    shared.on_leaving = uicc::Disposition::Leave;
     Result<std::chrono::milliseconds> waited;
     {
         auto first = MTKEY_TRY(uicc::connect_within(limit_, place_, shared));
@@ -165,30 +170,40 @@ Result<std::string> PcscCard::check_exclusion() {
            " ms: waited " + std::to_string(time.count()) + " ms";
 }
 
-std::string names_of(const std::vector<uicc::ReaderState>& readers) {
-    std::string out;
-    for (const auto& reader : readers) {
-        out += (out.empty() ? "" : ", ") + reader.name + (reader.present ? "" : " (empty)");
-    }
-    return out.empty() ? "none" : out;
+Result<std::unique_ptr<PcscCard>> take_card(const uicc::ReaderState& reader,
+                                            std::chrono::milliseconds limit) {
+    auto card = std::make_unique<PcscCard>(reader, limit);
+    MTKEY_CHECK(card->take());
+    return card;
 }
 
 Result<std::unique_ptr<Card>> open_reader(const CardPlace& place) {
     const auto readers = MTKEY_TRY(list_reader_states());
-    bool matched = false;
-    for (const auto& reader : readers) {
-        if (::fnmatch(place.reader.c_str(), reader.name.c_str(), 0) != 0) {
-            continue;
-        }
-        matched = true;
-        if (reader.present) {
-            auto card = std::make_unique<PcscCard>(reader, place.limit);
-            MTKEY_CHECK(card->take());
-            return card;
+    uicc::ReaderWish wish;
+    wish.pattern = place.reader;
+    wish.iccid = place.iccid;
+    wish.allow_virtual = true; // for those who test
+    const auto choice = uicc::choose_reader(
+        readers, wish, [&](const uicc::ReaderState& reader) -> Result<std::string> {
+            auto card = MTKEY_TRY(take_card(reader, place.limit));
+            return uicc::read_iccid(card->channel());
+        });
+    if (choice.chosen) {
+        return MTKEY_TRY(take_card(*choice.chosen, place.limit));
+    }
+    // Another name than the wanted one is another failure than an empty reader.
+    Errc code = Errc::NoReader;
+    std::string there;
+    for (const auto& one : choice.skipped) {
+        there += (there.empty() ? "" : "; ") + one.name + " " + std::string(describe(one.why));
+        if (one.why == uicc::ReaderSkip::NoCard || one.why == uicc::ReaderSkip::OtherCard) {
+            code = Errc::NoCard;
+        } else if (one.why == uicc::ReaderSkip::MuteCard && code == Errc::NoReader) {
+            code = Errc::CardFailed;
         }
     }
-    return fail(matched ? Errc::NoCard : Errc::NoReader,
-                "reader '" + place.reader + "' (there are: " + names_of(readers) + ")");
+    return fail(code, "no reader '" + place.reader + "' with the card" +
+                          (there.empty() ? "" : " (" + there + ")"));
 }
 
 Result<std::unique_ptr<Card>> open_modem(const CardPlace& place) {

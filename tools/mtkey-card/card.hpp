@@ -18,6 +18,7 @@ namespace mtkey::tools {
 /// Where the card is.
 struct CardPlace {
     std::string reader = "*"; ///< shell pattern; the first reader with a card in it
+    std::string iccid;        ///< of the wanted card; empty = any
     std::string modem;        ///< tty; empty = PC/SC
     std::string at = "any";   ///< any, csim, session
     unsigned baud = 115200;

@@ -143,6 +143,7 @@ void add_common_options(CLI::App& app, Arguments& arguments) {
     app.add_option("--reader", options.place.reader,
                    "pattern of the reader's name; the first that matches and has a card")
         ->capture_default_str();
+    app.add_option("--iccid", options.place.iccid, "the card with this ICCID, wherever it is");
     app.add_option("--modem", options.place.modem, "tty of a modem, instead of a reader");
     app.add_option("--baud", options.place.baud, "speed of that tty")->capture_default_str();
     app.add_option("--at", options.place.at,

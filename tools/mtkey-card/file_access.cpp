@@ -116,21 +116,6 @@ Result<std::vector<Bytes>> read_selected(uicc::CardChannel& card, const uicc::Fc
     return content;
 }
 
-Result<std::vector<uicc::DirEntry>> list_applications(uicc::CardChannel& card) {
-    constexpr std::array<std::uint8_t, 4> kDir{0x3F, 0x00, 0x2F, 0x00};
-    std::vector<uicc::DirEntry> applications;
-    const auto selected = MTKEY_TRY(select_path(card, kDir));
-    if (!selected.found()) {
-        return applications;
-    }
-    for (const auto& record : MTKEY_TRY(read_selected(card, selected.fcp, "EF_DIR"))) {
-        if (auto entry = uicc::parse_dir_record(record); entry && *entry) {
-            applications.push_back(**std::move(entry));
-        }
-    }
-    return applications;
-}
-
 std::string kind_name(uicc::DirEntry::Kind kind) {
     switch (kind) {
     case uicc::DirEntry::Kind::Usim:

@@ -29,9 +29,6 @@ struct Selected {
 [[nodiscard]] Result<std::vector<Bytes>>
 read_selected(uicc::CardChannel& card, const uicc::Fcp& fcp, const std::string& name);
 
-/// The applications of EF_DIR; records that make no sense are left out.
-[[nodiscard]] Result<std::vector<uicc::DirEntry>> list_applications(uicc::CardChannel& card);
-
 /// "usim", "isim", "other"
 [[nodiscard]] std::string kind_name(uicc::DirEntry::Kind kind);
 [[nodiscard]] std::string structure_name(uicc::Fcp::Structure structure);

@@ -115,7 +115,7 @@ void print_row(const json& file) {
 Document list_files(Card& card, const Options& options) {
     json out{{"place", card.place()}, {"mf", MTKEY_TRY(list_home(card, Home::MasterFile))}};
     auto applications = json::array();
-    for (const auto& entry : MTKEY_TRY(list_applications(card.channel()))) {
+    for (const auto& entry : MTKEY_TRY(uicc::list_applications(card.channel()))) {
         if (entry.kind == uicc::DirEntry::Kind::Other) {
             continue;
         }

@@ -134,7 +134,7 @@ Document card_info(Card& card, const Options& options) {
     out["iccid"] =
         masked(MTKEY_TRY(read_known(card, "ICCID", Home::MasterFile)), options.show_identity);
     auto applications = json::array();
-    for (const auto& entry : MTKEY_TRY(list_applications(card.channel()))) {
+    for (const auto& entry : MTKEY_TRY(uicc::list_applications(card.channel()))) {
         applications.push_back(MTKEY_TRY(describe_application(card, options, entry)));
     }
     out["applications"] = std::move(applications);

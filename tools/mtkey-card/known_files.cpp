@@ -6,6 +6,7 @@
 #include "tools/mtkey-card/file_access.hpp"
 #include "uicc/ber_tlv.hpp"
 #include "uicc/ef_parsers.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -106,31 +107,26 @@ json tlv_text(ByteView record) {
     return value && *value ? json(printable(as_text(**value), 255)) : json();
 }
 
-/// L RAND | L B-TID | L lifetime; FF or 00 = never written.
 json gbabp(ByteView file) {
-    json out = json::object();
-    for (const auto* name : {"rand", "b_tid", "lifetime"}) {
-        if (file.empty() || file[0] == 0xFF || file[0] == 0 || file.size() <= file[0]) {
-            break;
-        }
-        const auto value = file.subspan(1, file[0]);
-        out[name] =
-            std::string_view(name) == "rand" ? to_hex(value) : printable(as_text(value), 255);
-        file = file.subspan(1 + value.size());
+    const auto parsed = uicc::parse_gbabp(file);
+    if (!parsed || !*parsed) {
+        return {};
     }
-    return out.empty() ? json() : out;
+    return {{"rand", to_hex((*parsed)->rand)},
+            {"b_tid", printable((*parsed)->b_tid, 255)},
+            {"lifetime", printable((*parsed)->lifetime, 255)}};
 }
 
 json gbanl(ByteView record) {
-    const auto naf_id = uicc::find_tlv(record, 0x80);
-    const auto b_tid = uicc::find_tlv(record, 0x81);
-    if (!naf_id || !*naf_id || (*naf_id)->size() < 6) {
+    constexpr std::size_t kUa = 5; // Ua security protocol identifier
+    const auto parsed = uicc::parse_gbanl_record(record);
+    if (!parsed || !*parsed || (*parsed)->naf_id.size() <= kUa) {
         return {};
     }
-    const auto fqdn = (*naf_id)->first((*naf_id)->size() - 5);
-    return {{"naf", printable(as_text(fqdn), 255)},
-            {"ua", to_hex((*naf_id)->last(5))},
-            {"b_tid", b_tid && *b_tid ? json(printable(as_text(**b_tid), 255)) : json()}};
+    const ByteView naf_id = (*parsed)->naf_id;
+    return {{"naf", printable(as_text(naf_id.first(naf_id.size() - kUa)), 255)},
+            {"ua", to_hex(naf_id.last(kUa))},
+            {"b_tid", printable((*parsed)->b_tid, 255)}};
 }
 
 json dir_record(ByteView record) {

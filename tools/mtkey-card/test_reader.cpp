@@ -6,7 +6,7 @@
 #include "tools/mtkey-card/atr_text.hpp"
 #include "tools/mtkey-card/file_access.hpp"
 #include "tools/mtkey-card/round_trips.hpp"
-#include "uicc/status.hpp"
+#include "uicc/atr.hpp"
 
 #include <algorithm>
 #include <array>
@@ -148,8 +148,12 @@ private:
         if (card_.is_modem()) {
             return skip("a modem does not tell it");
         }
-        if (card_.atr().size() < 2 || card_.atr().size() > 33) {
-            return wrong("an ATR has 2 to 33 octets");
+        const auto atr = MTKEY_TRY(uicc::parse_atr(card_.atr()));
+        if (atr.check == uicc::Atr::Check::Wrong || atr.check == uicc::Atr::Check::Missing) {
+            return wrong("its check octet is wrong or missing: " + to_hex(card_.atr()));
+        }
+        if (!atr.offers(card_.protocol() == uicc::Protocol::T0 ? 0 : 1)) {
+            return wrong("the reader uses a protocol that the ATR does not offer");
         }
         return to_hex(card_.atr());
     }

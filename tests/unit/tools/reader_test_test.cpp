@@ -44,6 +44,8 @@ public:
         spoiler_ = std::move(by);
     }
 
+    void damage_atr() { atr_.pop_back(); }
+
     unsigned resets = 0;
     bool resets_help = true;
     bool modem = false;
@@ -131,6 +133,11 @@ TEST_P(ReaderTestTest, a_good_card_passes) {
     const auto wrong_le = check(report, "Le too large (6Cxx, 6282)")["remark"].get<std::string>();
     EXPECT_EQ(wrong_le.starts_with("6C0A"), GetParam() == testbed::Protocol::T0) << wrong_le;
     EXPECT_NO_THROW(show_reader_test(report));
+}
+
+TEST_P(ReaderTestTest, an_atr_that_is_damaged_is_found) {
+    card.damage_atr();
+    EXPECT_EQ(failures(), "ATR");
 }
 
 TEST_P(ReaderTestTest, a_reader_that_does_not_reset_is_found) {
