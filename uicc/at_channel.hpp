@@ -13,8 +13,10 @@ namespace mtkey::uicc {
 
 /// How a modem passes APDUs on (TS 27.007 clauses 8.17, 8.43, 8.45, 8.46).
 enum class AtAccess : std::uint8_t {
-    Any,     ///< a session of its own; AT+CSIM when the modem has none to give
-    Csim,    ///< AT+CSIM: the basic channel, which the modem uses too
+    Any, ///< a session of its own; AT+CSIM when the modem has none to give
+    /// AT+CSIM: the basic channel, which the modem uses too; a LogicalChannel on top has a
+    /// selection of its own. A PIN that was verified there stays so: nobody resets the card.
+    Csim,
     Session, ///< AT+CCHO, AT+CGLA, AT+CCHC: a logical channel that the modem looks after
 };
 

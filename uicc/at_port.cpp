@@ -15,7 +15,6 @@ using std::chrono::steady_clock;
 
 // The longest APDU answer is 516 digits; the rest is for lines that nobody asked for.
 constexpr std::size_t kBuffer = 8192;
-constexpr unsigned kGreetings = 3; // other programs leave half a line behind
 constexpr milliseconds kFirstDelay{200};
 constexpr milliseconds kLongestDelay{5000};
 
@@ -63,16 +62,21 @@ Result<void> AtPort::connect_again() {
     return connected;
 }
 
-/// No echo, result codes in words, errors with their number. A modem that refuses one of it is
+/// No echo, result codes in words, errors with their number. A modem that refuses any of it is
 /// understood all the same.
 Result<void> AtPort::greet() {
-    Result<void> answered = fail(Errc::TimedOut);
-    for (unsigned i = 0; i < kGreetings && !answered; ++i) {
-        const auto hello = converse(plain("ATE0Q0V1\r", "AT", {}, options_.greeting_limit));
-        if (hello || hello.error().code == Errc::CardFailed) {
-            answered = {};
-        } else if (!tty_.valid()) {
+    // The first one meets half a line of other programs; the last one is for modems that take one
+    // setting a line.
+    constexpr std::array kGreetings{"ATE0Q0V1\r", "ATE0Q0V1\r", "ATE0\r"};
+    bool answered = false;
+    for (const auto* greeting : kGreetings) {
+        const auto hello = converse(plain(greeting, "AT", {}, options_.greeting_limit));
+        if (!tty_.valid()) {
             return std::unexpected(hello.error());
+        }
+        answered = answered || hello || hello.error().code != Errc::TimedOut;
+        if (hello) {
+            break;
         }
     }
     if (!answered) {

@@ -14,6 +14,9 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr auto kOk = "\r\nOK\r\n";
+// What AT+CSIM is tried with.
+constexpr auto kStatus = "AT+CSIM=10,\"80F2000C00\"";
+constexpr auto kStatusOk = "\r\n+CSIM: 4,\"9000\"\r\n\r\nOK\r\n";
 
 class AtChannelTest : public ::testing::Test {
 protected:
@@ -31,7 +34,7 @@ protected:
         return std::move(port).value();
     }
     AtChannel open_csim(AtPort& port) {
-        modem.hear("AT+CSIM=?", kOk);
+        modem.hear(kStatus, kStatusOk);
         AtChannelOptions wanted;
         wanted.access = AtAccess::Csim;
         auto channel = AtChannel::open(port, wanted);
@@ -120,13 +123,13 @@ TEST_F(AtChannelTest, a_session_has_its_own_name_and_is_closed) {
 TEST_F(AtChannelTest, without_sessions_there_is_csim) {
     auto port = open_port();
     modem.hear("AT+CCHO=\"A0000000871002\"", "\r\n+CME ERROR: 4\r\n");
-    modem.hear("AT+CSIM=?", kOk);
+    modem.hear(kStatus, kStatusOk);
     auto channel = AtChannel::open(port);
     ASSERT_TRUE(channel) << describe(channel.error());
     EXPECT_FALSE(channel->session());
 
     modem.hear("AT+CCHO=\"A0000000871002\"", "\r\nERROR\r\n");
-    modem.hear("AT+CSIM=?", "\r\nERROR\r\n");
+    modem.hear(kStatus, "\r\nERROR\r\n");
     EXPECT_EQ(AtChannel::open(port).error().code, Errc::Rejected);
 
     // No card is no card: AT+CSIM is not tried.
@@ -277,6 +280,16 @@ TEST_F(AtChannelTest, a_greeting_survives_half_a_line_of_others) {
     modem.hear("ATE0Q0V1", "\r\nERROR\r\n");
     auto port = open_port();
     EXPECT_TRUE(port.connected());
+}
+
+TEST_F(AtChannelTest, a_modem_that_takes_one_setting_a_line_is_a_modem) {
+    modem.hear("ATE0Q0V1", "\r\n+CME ERROR: 4\r\n").hear("ATE0Q0V1", "\r\n+CME ERROR: 4\r\n");
+    modem.hear("ATE0", kOk);
+    EXPECT_TRUE(open_port().connected());
+    // Even one that refuses them all.
+    modem.hear("ATE0Q0V1", "\r\nERROR\r\n").hear("ATE0Q0V1", "\r\nERROR\r\n");
+    modem.hear("ATE0", "\r\nERROR\r\n");
+    EXPECT_TRUE(open_port().connected());
 }
 
 } // namespace
