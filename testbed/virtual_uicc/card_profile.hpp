@@ -41,15 +41,15 @@ struct PinProfile {
 
 /// A file more, or other properties of one that there is already.
 struct FileProfile {
-    std::optional<ApplicationKind> where; ///< its first application; none = MF
+    std::optional<ApplicationKind> where{}; ///< its first application; none = MF
     std::uint16_t fid = 0;
     bool missing = false; ///< take it out
-    std::optional<std::uint8_t> sfi;
-    std::optional<std::size_t> record_length;
-    std::optional<Bytes> content;
-    std::optional<std::size_t> size; ///< cut or filled with FF
-    std::optional<Access> read;
-    std::optional<Access> update;
+    std::optional<std::uint8_t> sfi{};
+    std::optional<std::size_t> record_length{};
+    std::optional<Bytes> content{};
+    std::optional<std::size_t> size{}; ///< cut or filled with FF
+    std::optional<Access> read{};
+    std::optional<Access> update{};
 };
 
 /// What one card is made of, apart from its keys and SQN.

@@ -22,7 +22,7 @@ enum Control : std::uint8_t { kPowerOff = 0x00, kPowerOn = 0x01, kReset = 0x02, 
 
 constexpr std::chrono::seconds kPatience{10}; // for the first connection
 constexpr std::chrono::milliseconds kFirstPause{50};
-constexpr std::chrono::milliseconds kLongestPause{1000};
+constexpr std::chrono::milliseconds kLongestPause{500};
 constexpr std::chrono::milliseconds kTimeOut{600}; // pcscd looks at its readers every 400 ms
 constexpr std::chrono::milliseconds kForever{-1};
 
