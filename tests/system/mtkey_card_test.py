@@ -98,7 +98,7 @@ class Commands:
         pin = next(one for one in usim["pins"] if one["reference"] == 1)
         self.assertTrue(pin["enabled"])
         if not self.pin_stays:
-            self.assertEqual((pin["state"], pin["attempts_left"]), ("wanted", 3))
+            self.assertEqual((pin["state"], pin["attempts_left"]), ("on", 3))
             self.assertEqual(usim["imsi"]["error"], "PinRequired")
         text = self.run_tool("info")
         self.assertNotIn("8988211000000123456", text + json.dumps(info))
@@ -157,6 +157,30 @@ class Commands:
         for name, secret in secrets.items():
             self.assertIn(secret.hex(), shown["exchanges"][2]["data"], name)
         self.run_tool("apdu", "00A4", status=2)
+
+    def test_the_keys_are_those_of_the_network(self: Any) -> None:
+        """GBA_U and GBA_ME: however the card is reached, the keys are what other code computes from K and OPc."""
+        subscriber = self.around.options.subscriber
+        select = "00A4040410" + self.json("info")["applications"][0]["aid"]
+        verify = "0020000108" + (PIN.encode() + b"\xff" * 4).hex()
+        naf_id = gba_ref.naf_id(subscriber.naf_fqdn, bytes.fromhex("ff00033259"))
+        impi = subscriber.impi.encode()
+        Commands.sqn += 1
+        data, secrets = self.around.challenge(Commands.sqn)
+        rand, autn = data[1:17], data[18:]
+        starred = bytes([0xDD, 16]) + rand + bytes([16]) + gba_ref.gba_u_autn(autn, secrets["IK"])
+        derive = bytes([0xDE, len(naf_id)]) + naf_id + bytes([len(impi)]) + impi
+        Commands.sqn += 1
+        second, second_secrets = self.around.challenge(Commands.sqn)
+        lines = [select, verify, f"00880084{len(starred):02x}{starred.hex()}00", f"00880084{len(derive):02x}{derive.hex()}00",
+                 f"00880081{len(second):02x}{second.hex()}00"]
+        answers = [one["data"] for one in self.json("apdu", "-", "--secrets", given="\n".join(lines))["exchanges"]]
+        flipped = secrets["RES"][:-1] + bytes([secrets["RES"][-1] ^ 1])
+        self.assertEqual(answers[2], "db08" + flipped.hex())
+        key = gba_ref.ks_ext_naf(secrets["CK"] + secrets["IK"], rand, subscriber.impi, naf_id)
+        self.assertEqual(answers[3], "db20" + key.hex())
+        self.assertEqual(answers[4], "db08" + second_secrets["RES"].hex() + "10" + second_secrets["CK"].hex() +
+                         "10" + second_secrets["IK"].hex())
 
     def test_trace(self: Any) -> None:
         capture = self.around.folder / "trace.pcap"
@@ -386,7 +410,7 @@ unsolicited_at = "between"
     def test_pin(self) -> None:
         self.assertEqual(self.json("pin", "verify", pin=PIN)["result"], "verified")
         # Everybody who reaches the modem can use it now, as the README says.
-        self.assertEqual(self.json("pin", "status")["pins"][0]["state"], "verified")
+        self.assertEqual(self.json("read", "imsi")["decoded"], self.around.options.subscriber.imsi)
 
     def test_sessions_are_refused_with_the_modems_words(self) -> None:
         self.place = ["--modem", str(self.tty), "--at", "session"]

@@ -95,8 +95,9 @@ Result<nlohmann::json> pins_of(Card& card, const OpenApplication& application) {
                 one["state"] = pin.enabled ? "verified" : "off";
                 break;
             case uicc::PinState::Kind::Wanted:
-                // A PIN that is off still has its counter.
-                one["state"] = pin.enabled ? "wanted" : "off";
+                // A PIN that is off still has its counter, and many cards tell it of one that is
+                // verified.
+                one["state"] = pin.enabled ? "on" : "off";
                 one["attempts_left"] = state->attempts_left;
                 break;
             case uicc::PinState::Kind::Unknown:
