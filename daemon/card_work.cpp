@@ -23,18 +23,6 @@ std::string identity_hash(std::string_view iccid, std::string_view impi) {
     return to_hex(sha256({as_octets("mtkey uicc"), lengths, as_octets(iccid), as_octets(impi)}));
 }
 
-std::string_view to_text(uicc::MncSource source) {
-    switch (source) {
-    case uicc::MncSource::EfAd:
-        return "ef-ad";
-    case uicc::MncSource::Configuration:
-        return "configuration";
-    case uicc::MncSource::Fallback:
-        return "fallback";
-    }
-    return "fallback";
-}
-
 CardState::State state_after(Errc code) {
     using enum CardState::State;
     switch (code) {
@@ -468,7 +456,7 @@ CardState CardWork::state() const {
         out.identity = masked_identity(open_->impi);
         out.uicc = open_->uicc;
         out.gba = open_->application.gba;
-        out.mnc_source = to_text(open_->application.mnc_source);
+        out.mnc_source = uicc::mnc_source_name(open_->application.mnc_source);
         out.naf_key_centers = open_->application.naf_key_centers;
     }
     out.context = facts();

@@ -6,23 +6,22 @@
 #include "uicc/pin.hpp"
 #include "uicc/status.hpp"
 
-#include <algorithm>
-
 namespace mtkey::uicc {
 namespace {
-constexpr std::uint8_t kSelect = 0xA4;
-constexpr std::uint8_t kUpdateBinary = 0xD6;
 constexpr std::uint8_t kStatus = 0xF2;
-constexpr std::uint8_t kByName = 0x04;
-constexpr std::uint8_t kReturnFcp = 0x04;
 constexpr std::uint8_t kReturnNothing = 0x0C;
 constexpr std::uint8_t kApplicationPin = 0x01;
-constexpr unsigned kServiceGba = 68;      // TS 31.102 clause 4.2.8
-constexpr unsigned kServiceLocalKey = 76; // GBA-based Local Key Establishment
-constexpr unsigned kMostApplications = 32;
 constexpr unsigned kMostKeyCenters = 32;
-constexpr std::size_t kGbabpLifetime = 17; // behind L1 and RAND
-constexpr std::size_t kLongestData = 255;
+
+/// Service numbers (TS 31.102 clause 4.2.8, TS 31.103 clause 4.2.7).
+struct Services {
+    std::uint16_t table;
+    unsigned gba;
+    unsigned local_key; // GBA-based Local Key Establishment
+    std::uint16_t gbabp;
+};
+constexpr Services kUsimServices{fid::kUst, 68, 76, fid::kGbabp};
+constexpr Services kIsimServices{fid::kIsimIst, 2, 4, fid::kIsimGbabp};
 
 /// A parser's "malformed" is the card's fault here.
 template <typename T>
@@ -41,86 +40,89 @@ Result<Bytes> read_required(CardChannel& card, Under under, std::uint16_t file, 
     return *std::move(content);
 }
 
-Result<DirEntry> find_usim(CardChannel& card) {
-    const auto records =
-        MTKEY_TRY(read_records(card, Under::MasterFile, fid::kDir, kMostApplications));
-    if (records) {
-        for (const auto& record : *records) {
-            // A record that makes no sense hides no other one.
-            auto entry = parse_dir_record(record);
-            if (entry && *entry && (*entry)->kind == DirEntry::Kind::Usim) {
-                return **std::move(entry);
-            }
-        }
+Result<DirEntry> find_application(CardChannel& card, const OpenOptions& options) {
+    const auto applications = MTKEY_TRY(list_applications(card));
+    if (applications.empty() && options.probe_without_dir) {
+        return probe_application(card, options.choice);
     }
-    return fail(Errc::NotSupportedByCard, "EF_DIR names no USIM");
+    return choose_application(applications, options.choice);
 }
 
-Result<ResponseApdu> select_by_name(CardChannel& card, ByteView aid, bool want_fcp) {
-    if (aid.size() < 5 || aid.size() > 16) {
-        return fail(Errc::InvalidArgument, "an AID has 5 to 16 octets");
-    }
-    CommandApdu command;
-    command.ins = kSelect;
-    command.p1 = kByName;
-    command.p2 = want_fcp ? kReturnFcp : kReturnNothing;
-    command.data = SecretBytes(aid);
-    if (want_fcp) {
-        command.le = 256;
-    }
-    auto response = MTKEY_TRY(card.transmit(command));
-    if (!response.ok()) {
-        return status_error(response.sw, "SELECT of the application");
-    }
-    return response;
-}
-
-/// SELECT, and the PIN when its FCP says that one is wanted; a card that does not say is asked
-/// about key reference 01.
-Result<int> open_application(CardChannel& card, const Application& application,
-                             const OpenOptions& options) {
-    const auto response = MTKEY_TRY(select_by_name(card, application.entry.aid, true));
+/// The key reference that the FCP of the application asks for; a card that does not say is asked
+/// about reference 01.
+Result<std::optional<std::uint8_t>> select_and_see_pin(CardChannel& card, ByteView aid) {
+    const auto response = MTKEY_TRY(select_aid(card, aid, true));
     Fcp fcp;
     if (!response.data.empty()) {
         fcp = MTKEY_TRY(of_card(parse_fcp(response.data.reveal())));
     }
-    const auto reference = fcp.has_pin_status ? required_pin(fcp) : kApplicationPin;
-    if (!reference) {
+    return fcp.has_pin_status ? required_pin(fcp) : kApplicationPin;
+}
+
+/// Attempts that were left, -1 when no PIN was wanted.
+Result<int> enter(CardChannel& card, Application& application, const OpenOptions& options) {
+    application.pin_reference = MTKEY_TRY(select_and_see_pin(card, application.entry.aid));
+    if (!application.pin_reference) {
         return -1;
     }
-    const auto attempts = MTKEY_TRY(satisfy_pin(card, *reference, options.pin_floor, [&] {
-        return options.pin ? options.pin(application.iccid) : std::nullopt;
-    }));
+    const auto ask = [&] { return options.pin ? options.pin(application.iccid) : std::nullopt; };
+    const auto attempts =
+        MTKEY_TRY(satisfy_pin(card, *application.pin_reference, options.pin_floor, ask));
     return attempts ? static_cast<int>(*attempts) : -1;
 }
 
-Result<void> read_mnc_length(CardChannel& card, const OpenOptions& options,
-                             Application& application) {
-    const auto ef_ad = MTKEY_TRY(read_transparent(card, Under::Current, fid::kAd));
-    if (const auto length = ef_ad ? parse_mnc_length(*ef_ad) : std::nullopt) {
-        application.mnc_length = *length;
+Result<void> read_usim_identity(CardChannel& card, const OpenOptions& options,
+                                Application& application) {
+    const auto ef_imsi = MTKEY_TRY(read_required(card, Under::Current, fid::kImsi, "EF_IMSI"));
+    application.imsi = MTKEY_TRY(of_card(parse_imsi(ef_imsi)));
+    const auto ef_ad = MTKEY_TRY(if_any(read_transparent(card, Under::Current, fid::kAd), "EF_AD"));
+    if (const auto on_card = ef_ad ? parse_mnc_length(*ef_ad) : std::nullopt) {
+        application.mnc_length = *on_card;
         application.mnc_source = MncSource::EfAd;
+    } else if (const auto of_country = mnc_length_of_country(application.imsi)) {
+        application.mnc_length = *of_country;
+        application.mnc_source = MncSource::Table;
     } else if (options.configured_mnc_length != 0) {
         application.mnc_length = options.configured_mnc_length;
         application.mnc_source = MncSource::Configuration;
-    } else {
-        application.mnc_length = usual_mnc_length(application.imsi);
-        application.mnc_source = MncSource::Fallback;
+    }
+    return {};
+}
+
+Result<void> read_isim_identity(CardChannel& card, Application& application) {
+    const auto ef_impi = MTKEY_TRY(read_required(card, Under::Current, fid::kIsimImpi, "EF_IMPI"));
+    application.impi = MTKEY_TRY(of_card(parse_ims_name(ef_impi)));
+    const auto ef_domain =
+        MTKEY_TRY(if_any(read_transparent(card, Under::Current, fid::kIsimDomain), "EF_DOMAIN"));
+    if (ef_domain) {
+        application.domain = parse_ims_name(*ef_domain).value_or(std::string());
     }
     return {};
 }
 
 Result<void> read_key_centers(CardChannel& card, Application& application) {
-    const auto records =
-        MTKEY_TRY(read_records(card, Under::Current, fid::kNafkca, kMostKeyCenters));
-    if (!records) {
-        return {};
-    }
-    for (const auto& record : *records) {
+    const auto records = MTKEY_TRY(
+        if_any(read_records(card, Under::Current, fid::kNafkca, kMostKeyCenters), "EF_NAFKCA"));
+    for (const auto& record : records.value_or(std::vector<Bytes>{})) {
         auto fqdn = parse_nafkca_record(record);
         if (fqdn && *fqdn) {
             application.naf_key_centers.push_back(**std::move(fqdn));
         }
+    }
+    return {};
+}
+
+Result<void> read_services(CardChannel& card, const Services& services, Application& application) {
+    const auto table = MTKEY_TRY(read_transparent(card, Under::Current, services.table));
+    application.gba = table && service_available(*table, services.gba);
+    application.local_key = table && service_available(*table, services.local_key);
+    if (application.gba && application.local_key) {
+        MTKEY_CHECK(read_key_centers(card, application));
+    }
+    if (application.gba) {
+        const auto fcp =
+            MTKEY_TRY(if_any(select_file(card, Under::Current, services.gbabp), "EF_GBABP"));
+        application.gbabp_size = fcp ? fcp->file_size.value_or(0) : 0;
     }
     return {};
 }
@@ -144,66 +146,55 @@ Result<std::string> read_iccid(CardChannel& card) {
 }
 
 Result<void> select_application(CardChannel& card, ByteView aid) {
-    MTKEY_CHECK(select_by_name(card, aid, false));
+    MTKEY_CHECK(select_aid(card, aid, false));
     return {};
 }
 
-Result<void> reopen_usim(CardChannel& card, const Application& application,
-                         const OpenOptions& options) {
-    MTKEY_CHECK(open_application(card, application, options));
+Result<void> reopen_application(CardChannel& card, const Application& application,
+                                const OpenOptions& options) {
+    auto again = application;
+    MTKEY_CHECK(enter(card, again, options));
     return {};
 }
 
-Result<Application> open_usim(CardChannel& card, const OpenOptions& options) {
+Result<Application> open_application(CardChannel& card, const OpenOptions& options) {
     if (options.configured_mnc_length != 0 && options.configured_mnc_length != 2 &&
         options.configured_mnc_length != 3) {
         return fail(Errc::InvalidArgument, "an MNC has 2 or 3 digits");
     }
     Application application;
     application.iccid = MTKEY_TRY(read_iccid(card));
-    application.entry = MTKEY_TRY(find_usim(card));
-    application.pin_attempts_left = MTKEY_TRY(open_application(card, application, options));
-    const auto ef_imsi = MTKEY_TRY(read_required(card, Under::Current, fid::kImsi, "EF_IMSI"));
-    application.imsi = MTKEY_TRY(of_card(parse_imsi(ef_imsi)));
-    MTKEY_CHECK(read_mnc_length(card, options, application));
-    const auto ef_ust = MTKEY_TRY(read_transparent(card, Under::Current, fid::kUst));
-    application.gba = ef_ust && service_available(*ef_ust, kServiceGba);
-    application.local_key = ef_ust && service_available(*ef_ust, kServiceLocalKey);
-    if (application.gba && application.local_key) {
-        MTKEY_CHECK(read_key_centers(card, application));
-    }
-    if (application.gba) {
-        const auto fcp = MTKEY_TRY(select_file(card, Under::Current, fid::kGbabp));
-        application.gbabp_size = fcp ? fcp->file_size.value_or(0) : 0;
+    application.entry = MTKEY_TRY(find_application(card, options));
+    application.pin_attempts_left = MTKEY_TRY(enter(card, application, options));
+    if (application.entry.kind == DirEntry::Kind::Isim) {
+        MTKEY_CHECK(read_isim_identity(card, application));
+        MTKEY_CHECK(read_services(card, kIsimServices, application));
+    } else {
+        MTKEY_CHECK(read_usim_identity(card, options, application));
+        MTKEY_CHECK(read_services(card, kUsimServices, application));
     }
     MTKEY_CHECK(say_initialised(card));
     return application;
 }
 
-Result<void> update_gbabp(CardChannel& card, std::size_t file_size, std::string_view b_tid,
-                          std::string_view lifetime) {
-    const auto length = 1 + b_tid.size() + 1 + lifetime.size();
-    if (b_tid.empty() || lifetime.empty() || length > kLongestData ||
-        kGbabpLifetime + length > file_size) {
-        return fail(Errc::InvalidArgument, "B-TID and lifetime do not fit into EF_GBABP");
+Result<Application> open_usim(CardChannel& card, const OpenOptions& options) {
+    auto usim = options;
+    usim.choice = {ApplicationChoice::Kind::Usim, {}};
+    return open_application(card, usim);
+}
+
+std::string_view mnc_source_name(MncSource source) {
+    switch (source) {
+    case MncSource::EfAd:
+        return "ef-ad";
+    case MncSource::Table:
+        return "table";
+    case MncSource::Configuration:
+        return "configuration";
+    case MncSource::Fallback:
+        break;
     }
-    if (!MTKEY_TRY(select_file_quietly(card, Under::Current, fid::kGbabp))) {
-        return fail(Errc::NotFound, "the card has no EF_GBABP", sw::kFileNotFound);
-    }
-    Bytes content;
-    content.push_back(static_cast<std::uint8_t>(b_tid.size()));
-    append(content, as_octets(b_tid));
-    content.push_back(static_cast<std::uint8_t>(lifetime.size()));
-    append(content, as_octets(lifetime));
-    CommandApdu update;
-    update.ins = kUpdateBinary;
-    update.p2 = kGbabpLifetime;
-    update.data = SecretBytes(content);
-    const auto response = MTKEY_TRY(card.transmit(update));
-    if (!response.ok()) {
-        return status_error(response.sw, "UPDATE BINARY EF_GBABP");
-    }
-    return {};
+    return "fallback";
 }
 
 } // namespace mtkey::uicc

@@ -4,6 +4,8 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "uicc/card_channel.hpp"
+#include "uicc/directory.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <functional>
 #include <optional>
@@ -13,57 +15,60 @@
 
 namespace mtkey::uicc {
 
-/// One application of EF_DIR (TS 102 221 clause 13.1).
-struct DirEntry {
-    enum class Kind { Usim, Isim, Other } kind = Kind::Other;
-    Bytes aid; ///< 5 to 16 octets
-    std::string label;
-};
-
-enum class MncSource { EfAd, Configuration, Fallback };
+enum class MncSource { EfAd, Table, Configuration, Fallback };
+/// "ef-ad", "table", "configuration", "fallback".
+[[nodiscard]] std::string_view mnc_source_name(MncSource source);
 
 /// What the ME reads of the card before it can do GBA with it. One per opened application.
 struct Application {
     DirEntry entry;
     std::string iccid;
-    std::string imsi;        ///< digits
-    unsigned mnc_length = 2; ///< 2 or 3
+    std::string imsi;        ///< USIM: digits
+    unsigned mnc_length = 2; ///< USIM: 2 or 3
     MncSource mnc_source = MncSource::Fallback;
-    bool gba = false;       ///< service n.68 of EF_UST
-    bool local_key = false; ///< service n.76
+    std::string impi;       ///< ISIM: EF_IMPI; that of a USIM is made of IMSI and MNC length
+    std::string domain;     ///< ISIM: EF_DOMAIN; may be empty
+    bool gba = false;       ///< service n.68 of EF_UST, n.2 of EF_IST
+    bool local_key = false; ///< service n.76, n.4
     std::vector<std::string>
-        naf_key_centers;        ///< EF_NAFKCA, FQDNs, highest priority first (services 68 and 76)
+        naf_key_centers;        ///< EF_NAFKCA, FQDNs, highest priority first (both services)
     std::size_t gbabp_size = 0; ///< size of EF_GBABP by its FCP; 0 = no such file
+    std::optional<std::uint8_t> pin_reference; ///< of the PIN that the FCP asks for
     int pin_attempts_left = -1; ///< before the PIN was shown; -1 = not known or PIN off
 };
 
 struct OpenOptions {
-    unsigned configured_mnc_length = 0; ///< used when EF_AD does not tell; 0 = none
+    unsigned configured_mnc_length = 0; ///< used when neither EF_AD nor the country tells; 0 = none
     unsigned pin_floor = 2;             ///< no VERIFY with fewer attempts left
     /// Asked only when the card wants a PIN; nothing returned = PinRequired. 4 to 8 digits. The
     /// argument is the ICCID: the caller remembers refused PINs by it.
     std::function<std::optional<SecretBytes>(std::string_view iccid)> pin;
+    ApplicationChoice choice;
+    bool probe_without_dir = false; ///< probe_application() where EF_DIR names nothing
 };
 
-/// EF_ICCID, EF_DIR, SELECT of the first USIM by its full AID, PIN, EF_AD, EF_IMSI, EF_UST,
-/// EF_NAFKCA, FCP of EF_GBABP, STATUS "application initialised". Leaves the application selected.
+/// EF_ICCID, EF_DIR, SELECT of the chosen application by its full AID, PIN, its identity (EF_IMSI
+/// and EF_AD, or EF_IMPI and EF_DOMAIN), EF_UST or EF_IST, EF_NAFKCA, FCP of EF_GBABP, STATUS
+/// "application initialised". Leaves the application selected. Of EF_AD, EF_DOMAIN, EF_NAFKCA and
+/// EF_GBABP a refusal means that there is none.
 /// Errors: PinRequired, PinIncorrect (detail = attempts left), PinBlocked, PinFloor,
-/// NotSupportedByCard (no USIM), CardFailed (files that make no sense) and those of CardChannel.
+/// NotSupportedByCard (no such application), CardFailed (files that make no sense) and those of
+/// CardChannel.
+[[nodiscard]] Result<Application> open_application(CardChannel& card, const OpenOptions& options);
+/// The first USIM, whatever the choice says.
 [[nodiscard]] Result<Application> open_usim(CardChannel& card, const OpenOptions& options);
 
 /// SELECT of the application alone; after a reset or when somebody else may have used the card.
 [[nodiscard]] Result<void> select_application(CardChannel& card, ByteView aid);
 /// SELECT, and the PIN where the application wants one: after a reset, and so in each transaction
-/// with a shared card, which is reset at the end of the one before. Errors: those of open_usim.
-[[nodiscard]] Result<void> reopen_usim(CardChannel& card, const Application& application,
-                                       const OpenOptions& options);
+/// with a shared card, which is reset at the end of the one before. Errors: those of opening.
+[[nodiscard]] Result<void> reopen_application(CardChannel& card, const Application& application,
+                                              const OpenOptions& options);
+[[nodiscard]] inline Result<void> reopen_usim(CardChannel& card, const Application& application,
+                                              const OpenOptions& options) {
+    return reopen_application(card, application, options);
+}
 /// EF_ICCID by itself: the cheapest way to see whether it is still the same card.
 [[nodiscard]] Result<std::string> read_iccid(CardChannel& card);
-
-/// B-TID and lifetime behind the RAND that the card wrote (TS 31.102 clause 4.2.79): SELECT
-/// EF_GBABP + UPDATE BINARY at offset 17. `file_size`: Application::gbabp_size. InvalidArgument
-/// when it does not fit, NotFound when there is no such file (nothing is written then).
-[[nodiscard]] Result<void> update_gbabp(CardChannel& card, std::size_t file_size,
-                                        std::string_view b_tid, std::string_view lifetime);
 
 } // namespace mtkey::uicc

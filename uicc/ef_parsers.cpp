@@ -10,6 +10,7 @@ namespace mtkey::uicc {
 namespace {
 constexpr std::uint8_t kUnusedNibble = 0x0F;
 constexpr std::size_t kLongestFqdn = 253;
+constexpr std::size_t kLongestName = 255;
 
 std::uint8_t nibble(ByteView octets, std::size_t index) {
     const auto octet = octets[index / 2];
@@ -20,18 +21,6 @@ bool all_unused(ByteView octets, std::uint8_t value) {
     return std::ranges::all_of(octets, [value](std::uint8_t octet) { return octet == value; });
 }
 
-DirEntry::Kind kind_of(ByteView aid) {
-    // RID of 3GPP, then the application code (TS 101 220 annex E).
-    constexpr std::array<std::uint8_t, 7> kUsim{0xA0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02};
-    constexpr std::array<std::uint8_t, 7> kIsim{0xA0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x04};
-    const auto starts_with = [aid](ByteView prefix) {
-        return aid.size() >= prefix.size() && std::ranges::equal(aid.first(prefix.size()), prefix);
-    };
-    if (starts_with(kUsim)) {
-        return DirEntry::Kind::Usim;
-    }
-    return starts_with(kIsim) ? DirEntry::Kind::Isim : DirEntry::Kind::Other;
-}
 } // namespace
 
 Result<std::optional<DirEntry>> parse_dir_record(ByteView record) {
@@ -51,7 +40,7 @@ Result<std::optional<DirEntry>> parse_dir_record(ByteView record) {
     if (entry.aid.size() < 5 || entry.aid.size() > 16) {
         return fail(Errc::Malformed, "EF_DIR record whose AID is not of 5 to 16 octets");
     }
-    entry.kind = kind_of(entry.aid);
+    entry.kind = kind_of_aid(entry.aid);
     return entry;
 }
 
@@ -107,12 +96,26 @@ std::optional<unsigned> parse_mnc_length(ByteView file) {
     return length == 2 || length == 3 ? std::optional(length) : std::nullopt;
 }
 
-unsigned usual_mnc_length(std::string_view imsi) {
-    // ITU-T E.212: countries whose mobile networks all have three digits.
-    constexpr std::array<std::string_view, 18> kThreeDigits{
-        "302", "310", "311", "312", "313", "314", "315", "316", "334",
-        "338", "342", "344", "346", "348", "708", "722", "732", "376"};
-    return std::ranges::find(kThreeDigits, imsi.substr(0, 3)) != kThreeDigits.end() ? 3 : 2;
+std::optional<unsigned> mnc_length_of_country(std::string_view imsi) {
+    // ITU-T E.212, list of mobile network codes: Canada, USA, Mexico, Caribbean, Honduras,
+    // Argentina, Colombia.
+    constexpr std::array<std::string_view, 25> kThreeDigits{
+        "302", "310", "311", "312", "313", "314", "315", "316", "334", "338", "342", "344", "346",
+        "348", "352", "354", "356", "358", "360", "365", "366", "376", "708", "722", "732"};
+    if (std::ranges::find(kThreeDigits, imsi.substr(0, 3)) == kThreeDigits.end()) {
+        return std::nullopt;
+    }
+    return 3;
+}
+
+Result<std::string> parse_ims_name(ByteView file) {
+    const auto value = MTKEY_TRY(find_tlv(file, 0x80));
+    const auto is_text = [](std::uint8_t octet) { return octet > 0x20 && octet < 0x7F; };
+    if (!value || value->empty() || value->size() > kLongestName ||
+        !std::ranges::all_of(*value, is_text)) {
+        return fail(Errc::Malformed, "EF_IMPI or EF_DOMAIN without a name");
+    }
+    return std::string(as_text(*value));
 }
 
 bool service_available(ByteView table, unsigned service) {

@@ -3,7 +3,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
-#include "uicc/application.hpp"
+#include "uicc/directory.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -28,6 +28,8 @@ struct Fcp {
     enum class Structure { Unknown, Transparent, LinearFixed, Cyclic, Directory };
     Structure structure = Structure::Unknown;
     std::optional<std::size_t> file_size;
+    std::optional<std::size_t> total_size; ///< with what the card itself needs for it
+    Bytes df_name;                         ///< the AID, of an application
     std::size_t record_length = 0;
     std::size_t record_count = 0;
     bool has_pin_status = false; ///< template C6 stands there
@@ -50,9 +52,10 @@ struct Fcp {
 [[nodiscard]] Result<std::string> parse_imsi(ByteView file);
 /// EF_AD octet 4 (TS 31.102 clause 4.2.18): 2 or 3; nothing when the card does not say.
 [[nodiscard]] std::optional<unsigned> parse_mnc_length(ByteView file);
-/// 3 for the countries that have only such networks, else 2: when neither card nor configuration
-/// says.
-[[nodiscard]] unsigned usual_mnc_length(std::string_view imsi);
+/// 3 for the countries that have only such networks; nothing for the others.
+[[nodiscard]] std::optional<unsigned> mnc_length_of_country(std::string_view imsi);
+/// EF_IMPI and EF_DOMAIN (TS 31.103 clauses 4.2.2, 4.2.3): `80 L text`, printable ASCII.
+[[nodiscard]] Result<std::string> parse_ims_name(ByteView file);
 /// EF_UST, EF_IST: services count from 1. A file too short does not have the service.
 [[nodiscard]] bool service_available(ByteView table, unsigned service);
 /// A record of EF_NAFKCA (TS 31.102 clause 4.2.87): `80 L FQDN`; nothing when it is unused.

@@ -45,7 +45,7 @@ Result<void> read_descriptor(ByteView value, Fcp& fcp) {
         return {};
     }
     if (value.size() < 5) {
-        return fail(Errc::Malformed, "FCP of a file with records that names no record length");
+        return {}; // old cards: READ RECORD tells the length by 6Cxx and the count by 6A83
     }
     fcp.record_length = MTKEY_TRY(number(value.subspan(2, 2)));
     fcp.record_count = value[4];
@@ -93,6 +93,12 @@ Result<Fcp> parse_fcp(ByteView octets) {
         switch (object->tag) {
         case 0x80:
             fcp.file_size = MTKEY_TRY(number(object->value));
+            break;
+        case 0x81:
+            fcp.total_size = MTKEY_TRY(number(object->value));
+            break;
+        case 0x84:
+            fcp.df_name.assign(object->value.begin(), object->value.end());
             break;
         case 0x82:
             MTKEY_CHECK(read_descriptor(object->value, fcp));

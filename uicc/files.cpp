@@ -13,6 +13,7 @@ constexpr std::uint8_t kSelect = 0xA4;
 constexpr std::uint8_t kReadBinary = 0xB0;
 constexpr std::uint8_t kReadRecord = 0xB2;
 constexpr std::uint8_t kByIdentifier = 0x00;
+constexpr std::uint8_t kByName = 0x04;
 constexpr std::uint8_t kByPathFromMf = 0x08;
 constexpr std::uint8_t kReturnFcp = 0x04;
 constexpr std::uint8_t kReturnNothing = 0x0C;
@@ -52,29 +53,36 @@ Result<bool> selected(const ResponseApdu& response, std::uint16_t file) {
     return status_error(response.sw, "SELECT " + file_name(file));
 }
 
-Result<Bytes> read_selected(CardChannel& card, std::uint16_t file,
-                            std::optional<std::size_t> size) {
+/// Some cards tell nothing but the total size (tag 81: an upper bound), some a size that is too
+/// large: the end of the file is what READ BINARY says.
+Result<Bytes> read_selected(CardChannel& card, std::uint16_t file, const Fcp& fcp) {
+    const bool exact = fcp.file_size.has_value();
+    const auto told = exact ? fcp.file_size : fcp.total_size;
+    const auto wanted = std::min(told.value_or(kLongestFile), kLongestFile);
     Bytes content;
-    const auto wanted = std::min(size.value_or(kLongestFile), kLongestFile);
     while (content.size() < wanted) {
         CommandApdu command;
         command.ins = kReadBinary;
         command.p1 = static_cast<std::uint8_t>(content.size() >> 8);
         command.p2 = static_cast<std::uint8_t>(content.size() & 0xFF);
-        command.le = size ? static_cast<std::uint16_t>(std::min(wanted - content.size(), kChunk))
-                          : kAnyLength;
+        command.le = exact ? static_cast<std::uint16_t>(std::min(wanted - content.size(), kChunk))
+                           : kAnyLength;
         const auto response = MTKEY_TRY(card.transmit(command));
+        if (response.sw == sw::kWrongOffset && !content.empty()) {
+            break;
+        }
         if (!response.ok() && response.sw != sw::kEndOfFile) {
             return status_error(response.sw, "READ BINARY " + file_name(file));
         }
         append(content, response.data.reveal());
+        if (content.size() > kLongestFile) {
+            return fail(Errc::CardFailed, file_name(file) + " is too long", response.sw);
+        }
         // A card that gives nothing and calls it success must not keep us here.
-        if (response.sw == sw::kEndOfFile || !size || response.data.empty()) {
+        if (response.sw == sw::kEndOfFile || response.data.empty() ||
+            (!exact && response.data.size() < kAnyLength)) {
             break;
         }
-    }
-    if (content.size() > kLongestFile) {
-        return fail(Errc::CardFailed, file_name(file) + " is too long");
     }
     return content;
 }
@@ -85,6 +93,25 @@ std::unexpected<Error> status_error(std::uint16_t sw, std::string what) {
     std::snprintf(text.data(), text.size(), " answered %04X", sw);
     return fail(sw == sw::kSecurityNotSatisfied ? Errc::PinRequired : Errc::CardFailed,
                 what + text.data(), sw);
+}
+
+Result<ResponseApdu> select_aid(CardChannel& card, ByteView aid, bool want_fcp) {
+    if (aid.size() < 5 || aid.size() > 16) {
+        return fail(Errc::InvalidArgument, "an AID has 5 to 16 octets");
+    }
+    CommandApdu command;
+    command.ins = kSelect;
+    command.p1 = kByName;
+    command.p2 = want_fcp ? kReturnFcp : kReturnNothing;
+    command.data = SecretBytes(aid);
+    if (want_fcp) {
+        command.le = kAnyLength;
+    }
+    auto response = MTKEY_TRY(card.transmit(command));
+    if (!response.ok()) {
+        return status_error(response.sw, "SELECT of the application");
+    }
+    return response;
 }
 
 Result<std::optional<Fcp>> select_file(CardChannel& card, Under under, std::uint16_t file) {
@@ -111,7 +138,7 @@ Result<std::optional<Bytes>> read_transparent(CardChannel& card, Under under, st
     if (!fcp) {
         return std::nullopt;
     }
-    return MTKEY_TRY(read_selected(card, file, fcp->file_size));
+    return MTKEY_TRY(read_selected(card, file, *fcp));
 }
 
 Result<std::optional<std::vector<Bytes>>> read_records(CardChannel& card, Under under,

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/log.hpp"
 #include "base/result.hpp"
 #include "uicc/card_channel.hpp"
 #include "uicc/ef_parsers.hpp"
+#include "uicc/status.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 // Reading of elementary files. Errors of all: those of CardChannel, PinRequired (69 82),
@@ -20,7 +23,14 @@ inline constexpr std::uint16_t kImsi = 0x6F07;
 inline constexpr std::uint16_t kUst = 0x6F38;
 inline constexpr std::uint16_t kAd = 0x6FAD;
 inline constexpr std::uint16_t kGbabp = 0x6FD6;
-inline constexpr std::uint16_t kNafkca = 0x6FDD;
+inline constexpr std::uint16_t kGbanl = 0x6FDA;
+inline constexpr std::uint16_t kNafkca = 0x6FDD; // in both
+// Of the ISIM (TS 31.103 clause 4.2): some are the numbers of other files in the USIM.
+inline constexpr std::uint16_t kIsimImpi = 0x6F02;
+inline constexpr std::uint16_t kIsimDomain = 0x6F03;
+inline constexpr std::uint16_t kIsimIst = 0x6F07;
+inline constexpr std::uint16_t kIsimGbabp = 0x6FD5;
+inline constexpr std::uint16_t kIsimGbanl = 0x6FD7;
 } // namespace fid
 
 /// Where a file identifier is looked for.
@@ -28,6 +38,22 @@ enum class Under : std::uint8_t {
     MasterFile, ///< by path from the MF: works whatever is selected
     Current,    ///< in the application that is selected
 };
+
+/// A file that need not be there: one that the card does not let us use is as good as none (it is
+/// logged). Errors of the way to the card stay.
+template <typename T>
+[[nodiscard]] Result<std::optional<T>> if_any(Result<std::optional<T>> read,
+                                              std::string_view name) {
+    if (!read && is_status_error(read.error())) {
+        log(LogLevel::Notice, "UICC file left out",
+            {{"file", name}, {"why", read.error().context}});
+        return std::nullopt;
+    }
+    return read;
+}
+
+/// SELECT of an application by its AID or the beginning of it; its FCP is in the answer.
+[[nodiscard]] Result<ResponseApdu> select_aid(CardChannel& card, ByteView aid, bool want_fcp);
 
 /// A status word that means "no such file" gives nothing.
 [[nodiscard]] Result<std::optional<Fcp>> select_file(CardChannel& card, Under under,

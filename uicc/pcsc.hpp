@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "uicc/call_thread.hpp"
 #include "uicc/card_channel.hpp"
 #include "uicc/pcsc_context.hpp"
 #include "uicc/transmit.hpp"
@@ -9,11 +10,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
-// PC/SC: cards. Every call here may block as long as pcscd or a reader likes: for worker threads
-// only.
+// PC/SC: cards. For worker threads: calls here may take seconds. None takes longer than its limit:
+// a call that pcscd or a reader does not return from is left behind with its thread and the card.
 namespace mtkey::uicc {
 
 enum class Sharing : std::uint8_t { Exclusive, Shared };
@@ -25,6 +28,12 @@ struct ConnectOptions {
     Disposition on_leaving = Disposition::Reset;
     /// How long to try again while another program holds the reader.
     std::chrono::milliseconds patience{0};
+    /// For each call of PC/SC, and for a command with all that it takes (GET RESPONSE, a card that
+    /// says that it is busy): a card may be slow without end and break no rule.
+    std::chrono::milliseconds call_limit{10'000};
+    std::chrono::milliseconds command_limit{15'000};
+    /// Ends every wait soon, with Cancelled; the card is of no use then.
+    std::stop_token stop;
 };
 
 class ScardConnection; // the handle; pcsc_card.cpp
@@ -41,8 +50,12 @@ public:
     Transaction& operator=(const Transaction&) = delete;
     ~Transaction() override;
 
-    /// `detail` is the SCARD code. After NoCard this object only gives errors.
+    /// `detail` is the SCARD code. After NoCard this object only gives errors, and so it does after
+    /// CardFailed with SCARD_E_TIMEOUT (a limit of ConnectOptions).
     [[nodiscard]] Result<ResponseApdu> transmit(const CommandApdu& command) override;
+    /// One command octet for octet, without what transmit() makes of it: for those who test cards
+    /// and readers. Ends with this object.
+    [[nodiscard]] RawCard& raw() const;
     /// Somebody had reset the card before begin(): selection and PIN are gone.
     [[nodiscard]] bool card_was_reset() const { return card_was_reset_; }
 
@@ -59,14 +72,15 @@ private:
 /// of the reader still.
 class ScardCard {
 public:
+    explicit ScardCard(std::unique_ptr<ScardConnection> connection);
     ScardCard(ScardCard&&) noexcept;
-    ScardCard& operator=(ScardCard&&) noexcept;
+    ScardCard& operator=(ScardCard&&) = delete;
     ScardCard(const ScardCard&) = delete;
     ScardCard& operator=(const ScardCard&) = delete;
     ~ScardCard();
 
-    /// Waits while another program is in a transaction (shared cards only). A card that was reset
-    /// is reconnected first.
+    /// Waits while another program is in a transaction (shared cards only; ReaderBusy at the
+    /// limit). A card that was reset or is mute is reconnected first.
     [[nodiscard]] Result<Transaction> begin();
     /// After a reset, or for a card that went mute: keep power, else reset, else cold reset, else
     /// the last Error.
@@ -77,33 +91,30 @@ public:
     /// Command APDUs sent since connect(), GET RESPONSE included.
     [[nodiscard]] unsigned apdu_count() const;
     void set_disposition(Disposition on_leaving);
+    /// An end for all that is done from now on, beside the limits of each call; nothing = none.
+    void set_deadline(std::optional<std::chrono::steady_clock::time_point> end);
 
 private:
-    friend Result<ScardCard> connect(const ScardContext&, const std::string&,
-                                     const ConnectOptions&);
-    explicit ScardCard(std::unique_ptr<ScardConnection> connection);
     std::unique_ptr<ScardConnection> connection_;
 };
 
 /// Errors: NoReader, NoCard, ReaderBusy (context names the reader), CardFailed (mute),
-/// NotAuthorized (polkit).
+/// NotAuthorized (polkit), TimedOut (held by another program's transaction, or pcscd hangs),
+/// Cancelled.
 [[nodiscard]] Result<ScardCard> connect(const ScardContext& context, const std::string& reader,
                                         const ConnectOptions& options = {});
 
-/// Context and card of one worker; released in the right order.
+/// Context and card of one worker. Not assignable: the old context would go before its card.
 struct CardSession {
     ScardContext context;
     ScardCard card;
 };
 
-/// connect() with a context of its own and a limit: SCardConnect waits without end while another
-/// program is in a transaction. TimedOut after it: the thread that is stuck is left behind with its
-/// context. With two of them left behind nothing is tried any more (Internal): end the process and
-/// start anew.
+/// connect() with a context of its own, all within one limit. TimedOut after it: a card that it
+/// gets too late is left as it was. With two threads stuck (stuck_threads()) nothing is tried any
+/// more (Internal): end the process and start anew.
 [[nodiscard]] Result<CardSession> connect_within(std::chrono::milliseconds limit,
                                                  const std::string& reader,
                                                  const ConnectOptions& options = {});
-/// How many are stuck now.
-[[nodiscard]] unsigned stuck_connects();
 
 } // namespace mtkey::uicc

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "uicc/pcsc_context.hpp"
 
+#include "uicc/call_thread.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <type_traits>
@@ -13,6 +15,7 @@ static_assert(std::is_same_v<SCARDCONTEXT, long> && std::is_same_v<SCARDHANDLE, 
 // Pseudo reader whose state changes when readers come and go.
 constexpr const char* kReaderListChange = "\\\\?PnP?\\Notification";
 constexpr int kMostTries = 3;
+constexpr std::chrono::milliseconds kReleaseLimit{2000};
 
 ReaderState to_state(const SCARD_READERSTATE& state) {
     ReaderState out;
@@ -76,34 +79,38 @@ Result<std::optional<std::vector<ReaderState>>> ask(const ScardContext& context,
 }
 } // namespace
 
+struct ScardContext::Owner {
+    explicit Owner(SCARDCONTEXT context) : handle(context) {}
+    Owner(const Owner&) = delete;
+    Owner& operator=(const Owner&) = delete;
+    /// A pcscd that hangs does not answer to this either.
+    ~Owner() {
+        auto thread = CallThread::start();
+        if (!thread) {
+            SCardReleaseContext(handle);
+            return;
+        }
+        (void)(*thread)->run([context = handle] { SCardReleaseContext(context); }, kReleaseLimit);
+    }
+    SCARDCONTEXT handle;
+};
+
 Result<ScardContext> ScardContext::establish() {
     SCARDCONTEXT handle = 0;
     const auto code = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &handle);
     if (code != SCARD_S_SUCCESS) {
         return std::unexpected(pcsc_error(code, "pcscd"));
     }
-    return ScardContext(handle);
+    return ScardContext(std::make_shared<const Owner>(handle));
 }
 
-ScardContext& ScardContext::operator=(ScardContext&& other) noexcept {
-    if (this != &other) {
-        release();
-        handle_ = std::exchange(other.handle_, 0);
-        live_ = std::exchange(other.live_, false);
-    }
-    return *this;
-}
-
-void ScardContext::release() noexcept {
-    if (live_) {
-        SCardReleaseContext(handle_);
-        live_ = false;
-    }
+long ScardContext::handle() const {
+    return owner_->handle;
 }
 
 void ScardContext::cancel() const {
-    if (live_) {
-        SCardCancel(handle_);
+    if (owner_) {
+        SCardCancel(owner_->handle);
     }
 }
 

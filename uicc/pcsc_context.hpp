@@ -6,12 +6,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-// PC/SC: pcscd and its readers. Every call here may block as long as pcscd or a reader likes: for
-// worker threads only. list_readers and wait_for_change are for one thread of the process:
+// PC/SC: pcscd and its readers. Calls here may block as long as pcscd likes: for worker threads
+// only. list_readers and wait_for_change are for one thread of the process:
 // pcsc-lite 1.9.9 keeps one unlocked table for them (and for SCardStatus, which is not used for
 // that reason; a card's ATR is in its ReaderState).
 namespace mtkey::uicc {
@@ -28,22 +29,22 @@ namespace mtkey::uicc {
 class ScardContext {
 public:
     [[nodiscard]] static Result<ScardContext> establish();
-    ScardContext(ScardContext&& other) noexcept
-        : handle_(std::exchange(other.handle_, 0)), live_(std::exchange(other.live_, false)) {}
-    ScardContext& operator=(ScardContext&& other) noexcept;
+    ScardContext(ScardContext&&) noexcept = default;
+    ScardContext& operator=(ScardContext&&) noexcept = default;
     ScardContext(const ScardContext&) = delete;
     ScardContext& operator=(const ScardContext&) = delete;
-    ~ScardContext() { release(); }
+    ~ScardContext() = default;
 
-    [[nodiscard]] long handle() const { return handle_; }
+    /// A second owner; the last one releases. For a call that may outlive the first.
+    [[nodiscard]] ScardContext clone() const { return ScardContext(owner_); }
+    [[nodiscard]] long handle() const;
     /// A hint to a wait in another thread: pcscd 1.9.9 may lose it.
     void cancel() const;
 
 private:
-    explicit ScardContext(long handle) : handle_(handle), live_(true) {}
-    void release() noexcept;
-    long handle_ = 0;
-    bool live_ = false;
+    struct Owner;
+    explicit ScardContext(std::shared_ptr<const Owner> owner) : owner_(std::move(owner)) {}
+    std::shared_ptr<const Owner> owner_;
 };
 
 /// What pcscd says of a reader and the card in it.

@@ -13,7 +13,8 @@ Errc code_of(long code) {
     case SCARD_E_NO_READERS_AVAILABLE:
     case SCARD_E_UNKNOWN_READER:
     case SCARD_E_READER_UNAVAILABLE:
-    case SCARD_F_COMM_ERROR: // the socket to pcscd
+    case SCARD_E_INVALID_VALUE: // a handle whose reader was unplugged
+    case SCARD_F_COMM_ERROR:    // the socket to pcscd
         return Errc::NoReader;
     case SCARD_E_NO_SMARTCARD:
     case SCARD_W_REMOVED_CARD:
@@ -29,7 +30,6 @@ Errc code_of(long code) {
     case SCARD_E_NO_ACCESS:
         return Errc::NotAuthorized;
     case SCARD_E_INVALID_PARAMETER:
-    case SCARD_E_INVALID_VALUE:
         return Errc::InvalidArgument;
     case SCARD_E_NO_MEMORY:
     case SCARD_F_INTERNAL_ERROR:

@@ -4,6 +4,8 @@
 #include "uicc/status.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace mtkey::uicc {
 namespace {
@@ -21,6 +23,18 @@ CommandApdu verify_command(std::uint8_t reference) {
     command.ins = kVerify;
     command.p2 = reference;
     return command;
+}
+
+/// Attempts left, 0 when the card does not say. PinBlocked.
+Result<unsigned> query_after_refusal(CardChannel& card, std::uint8_t reference) {
+    const auto state = query_pin(card, reference);
+    if (state && state->kind == PinState::Kind::Wanted) {
+        return state->attempts_left;
+    }
+    if (!state && state.error().code == Errc::PinBlocked) {
+        return std::unexpected(state.error());
+    }
+    return 0;
 }
 } // namespace
 
@@ -64,7 +78,12 @@ Result<void> verify_pin(CardChannel& card, std::uint8_t reference, const SecretB
         return fail(Errc::PinIncorrect, std::to_string(response.sw & 0x0F) + " attempts left",
                     response.sw & 0x0F);
     }
-    return status_error(response.sw, "VERIFY");
+    // 63 00, 98 04 and whatever else: it has been shown and was not taken. What it has cost, only
+    // the counter knows.
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "VERIFY answered %04X", response.sw);
+    const auto state = MTKEY_TRY(query_after_refusal(card, reference));
+    return fail(Errc::PinIncorrect, text.data(), state);
 }
 
 Result<std::optional<unsigned>>

@@ -27,8 +27,8 @@ struct PinState {
 [[nodiscard]] Result<PinState> query_pin(CardChannel& card, std::uint8_t reference);
 
 /// Shows the PIN once; the counter must have been read by query_pin before. Errors: InvalidArgument
-/// (not 4 to 8 digits; nothing is sent), PinIncorrect (detail = attempts left), PinBlocked, those
-/// of CardChannel.
+/// (not 4 to 8 digits; nothing is sent), PinIncorrect (whatever the card answers that is not
+/// success; detail = attempts left, 0 when it does not say), PinBlocked, those of CardChannel.
 [[nodiscard]] Result<void> verify_pin(CardChannel& card, std::uint8_t reference,
                                       const SecretBytes& pin);
 

@@ -2,6 +2,7 @@
 #include "uicc/reader_monitor.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <fnmatch.h>
 #include <mutex>
@@ -18,7 +19,8 @@ constexpr milliseconds kShortestWait{1000};
 constexpr milliseconds kLongestWait{300'000};
 constexpr milliseconds kCalm{200};
 constexpr milliseconds kShortestBackOff{100};
-constexpr milliseconds kLongestBackOff{10'000};
+// Short: service must be back within three seconds of pcscd.
+constexpr milliseconds kLongestBackOff{1000};
 constexpr milliseconds kCancelAgain{20};
 constexpr milliseconds kStopLimit{1500};
 } // namespace
@@ -36,6 +38,7 @@ struct ReaderMonitor::Shared {
     Callback callback;
     std::mutex callback_mutex; ///< held while the callback runs; `silenced` under it
     bool silenced = false;
+    std::atomic<unsigned> waits{0};
     std::mutex mutex; ///< the rest
     std::condition_variable changed;
     bool stopping = false;
@@ -63,20 +66,21 @@ struct ReaderMonitor::Shared {
         context = std::move(new_context);
     }
 
-    /// Watches until the service goes or it is time to stop.
-    void watch(const ScardContext& on) {
+    /// Watches until the service goes or it is time to stop. True when it has reported something.
+    bool watch(const ScardContext& on) {
         std::vector<ReaderState> known;
         std::optional<std::vector<ReaderState>> reported;
         auto wait = kShortestWait;
         while (!is_stopping()) {
             const auto asked = std::chrono::steady_clock::now();
+            ++waits;
             auto states = wait_for_change(on, known, wait);
             if (!states) {
                 if (states.error().code == Errc::Cancelled ||
                     states.error().code == Errc::TimedOut) {
                     continue;
                 }
-                return;
+                break;
             }
             std::vector<ReaderState> seen;
             std::ranges::copy_if(
@@ -93,9 +97,10 @@ struct ReaderMonitor::Shared {
             // Somebody connected or left. A reader in a state that never settles must not keep us
             // busy either.
             if (std::chrono::steady_clock::now() - asked < kCalm && pause(kCalm)) {
-                return;
+                break;
             }
         }
+        return reported.has_value();
     }
 };
 
@@ -110,17 +115,15 @@ void ReaderMonitor::run(const std::shared_ptr<Shared>& shared) {
     };
     while (!shared->is_stopping()) {
         if (auto context = ScardContext::establish()) {
-            const auto started = std::chrono::steady_clock::now();
             const auto on = std::make_shared<const ScardContext>(*std::move(context));
             shared->publish(on);
             service = true;
-            shared->watch(*on);
+            if (shared->watch(*on)) {
+                back_off = kShortestBackOff;
+            }
             shared->publish(nullptr);
             if (shared->is_stopping()) {
                 break;
-            }
-            if (std::chrono::steady_clock::now() - started > kLongestBackOff) {
-                back_off = kShortestBackOff;
             }
         }
         say_gone();
@@ -146,6 +149,10 @@ Result<std::unique_ptr<ReaderMonitor>> ReaderMonitor::start(ReaderFilter filter,
                     static_cast<std::uint32_t>(error.code().value()));
     }
     return std::unique_ptr<ReaderMonitor>(new ReaderMonitor(std::move(shared)));
+}
+
+unsigned ReaderMonitor::waits() const {
+    return shared_->waits;
 }
 
 void ReaderMonitor::stop() {

@@ -11,11 +11,14 @@
 
 namespace mtkey::uicc {
 
+/// vpcd's readers.
+inline constexpr const char* kVirtualReaders = "Virtual PCD *";
+
 /// Which readers are looked at: shell patterns (fnmatch(3)) against the whole name.
 struct ReaderFilter {
     std::string pattern = "*";
     /// vpcd lets any local process be a card: not for a real service.
-    std::vector<std::string> ignore = {"Virtual PCD *"};
+    std::vector<std::string> ignore = {kVirtualReaders};
 
     [[nodiscard]] bool accepts(std::string_view name) const;
 };
@@ -45,6 +48,8 @@ public:
     /// No callback runs or comes after it. Takes a second or two at most: a thread that pcscd holds
     /// is left behind.
     void stop();
+    /// How often pcscd was asked so far: what an idle monitor costs.
+    [[nodiscard]] unsigned waits() const;
 
 private:
     struct Shared;

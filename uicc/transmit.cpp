@@ -62,6 +62,15 @@ std::uint8_t get_response_class(std::uint8_t cla) {
     return static_cast<std::uint8_t>((cla & 0x40) != 0 ? 0x40 | (cla & 0x0F) : cla & 0x03);
 }
 
+SecretBytes get_response(const CommandApdu& command, std::uint8_t length) {
+    SecretBytes out(kHeader + 1);
+    const auto octets = out.reveal_writable();
+    octets[0] = get_response_class(command.cla);
+    octets[1] = kGetResponse;
+    octets[kHeader] = length;
+    return out;
+}
+
 bool more_to_fetch(const Part& part) {
     return part.sw1() == 0x61 || part.sw1() == 0x9F || (part.sw() >= 0x62F1 && part.sw() <= 0x62F3);
 }
@@ -90,6 +99,14 @@ Result<Part> send_command(RawCard& card, Protocol protocol, const CommandApdu& c
     }
 }
 
+/// A warning to a command that expects an answer, on T=0: data may wait behind it (TS 102 221
+/// clause 7.3.1.1.4). 63Cx counts attempts and has none.
+bool warning_with_data(const Part& part, Protocol protocol, const CommandApdu& command) {
+    const bool warning = part.sw1() == 0x62 || (part.sw1() == 0x63 && part.sw2() >> 4 != 0x0C);
+    return warning && protocol == Protocol::T0 && !command.data.empty() && command.le &&
+           part.data().empty();
+}
+
 SecretBytes joined(const SecretBytes& a, ByteView b) {
     SecretBytes out(a.size() + b.size());
     const auto octets = out.reveal_writable();
@@ -110,17 +127,22 @@ Result<ResponseApdu> transmit(RawCard& card, Protocol protocol, const CommandApd
     auto part = MTKEY_TRY(send_command(card, protocol, command, sleep));
     ResponseApdu response;
     response.data = SecretBytes(part.data());
+    std::optional<std::uint16_t> warning;
+    if (!more_to_fetch(part) && warning_with_data(part, protocol, command)) {
+        warning = part.sw();
+        part = MTKEY_TRY(send_with_le(card, get_response(command, 0)));
+        if (part.sw1() == 0x90 || part.sw1() == 0x61) {
+            response.data = SecretBytes(part.data());
+        }
+    }
     for (unsigned parts = 0; more_to_fetch(part); ++parts) {
         if (parts == kMostParts) {
-            return fail(Errc::CardFailed, "endless chain of GET RESPONSE", part.sw());
+            return fail(Errc::CardFailed, "endless chain of GET RESPONSE");
         }
-        SecretBytes get_response(kHeader + 1);
-        get_response.reveal_writable()[0] = get_response_class(command.cla);
-        get_response.reveal_writable()[1] = kGetResponse;
-        get_response.reveal_writable()[kHeader] = part.sw1() == 0x62 ? std::uint8_t{0} : part.sw2();
-        part = MTKEY_TRY(send_with_le(card, std::move(get_response)));
+        const auto length = part.sw1() == 0x62 ? std::uint8_t{0} : part.sw2();
+        part = MTKEY_TRY(send_with_le(card, get_response(command, length)));
         if (response.data.size() + part.data().size() > kLongestAnswer) {
-            return fail(Errc::CardFailed, "answer without end", part.sw());
+            return fail(Errc::CardFailed, "answer without end");
         }
         if (!part.data().empty()) {
             response.data = joined(response.data, part.data());
@@ -132,7 +154,7 @@ Result<ResponseApdu> transmit(RawCard& card, Protocol protocol, const CommandApd
             return response;
         }
     }
-    response.sw = part.sw();
+    response.sw = warning.value_or(part.sw());
     return response;
 }
 

@@ -26,10 +26,11 @@ using Sleep = std::function<void(std::chrono::milliseconds)>;
 void sleep_for_real(std::chrono::milliseconds time);
 
 /// One command with everything that the transport protocol makes of it (TS 102 221 clause 7.3): the
-/// T=0 forms, chains of GET RESPONSE after 61xx, 9Fxx and 62F1 to 62F3, one correction of Le after
-/// 6Cxx, and waiting while the card is busy with its toolkit (9300). A command that the card may
-/// have executed is never sent a second time. Errors: those of `card`, InvalidArgument (data or Le
-/// too long), CardFailed (an answer without status word, an endless chain).
+/// T=0 forms, chains of GET RESPONSE after 61xx, 9Fxx and 62F1 to 62F3, data behind a warning
+/// (62xx, 63xx: the warning stays the status word), one correction of Le after 6Cxx, and waiting
+/// while the card is busy with its toolkit (9300). A command that the card may have executed is
+/// never sent a second time. Errors: those of `card`, InvalidArgument (data or Le too long),
+/// CardFailed (an answer without status word, an endless chain).
 [[nodiscard]] Result<ResponseApdu> transmit(RawCard& card, Protocol protocol,
                                             const CommandApdu& command, const Sleep& sleep);
 

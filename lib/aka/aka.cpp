@@ -30,16 +30,14 @@ std::array<std::uint8_t, N> slice(ByteView octets, std::size_t from) {
 }
 
 AutnVerdict verdict(const Algorithm& algorithm, const Rand& rand, const Autn& autn,
-                    const Sqn& sqn_ms, std::uint64_t limit, Algorithm::Outputs outputs) {
+                    const SqnArray& sqn_ms, Algorithm::Outputs outputs) {
     const Sqn sqn = xor_of(slice<6>(autn, 0), outputs.ak);
     const Mac expected = algorithm.f1(rand, sqn, slice<2>(autn, kAmfAt));
     if (!equal_constant_time(expected, ByteView(autn).subspan(kMacAt))) {
         return MacWrong{};
     }
-    const std::uint64_t offered = sqn_to_number(sqn);
-    const std::uint64_t highest = sqn_to_number(sqn_ms);
-    if (offered <= highest || (limit != 0 && offered - highest > limit)) {
-        return OutOfSync{make_auts(algorithm, rand, sqn_ms)};
+    if (!sqn_ms.fresh(sqn)) {
+        return OutOfSync{make_auts(algorithm, rand, sqn_ms.highest())};
     }
     return Accepted{sqn, std::move(outputs)};
 }
@@ -88,15 +86,26 @@ std::optional<Sqn> verify_auts(const Algorithm& algorithm, const Rand& rand, con
 }
 
 AutnVerdict check_autn(const Algorithm& algorithm, const Rand& rand, const Autn& autn,
+                       const SqnArray& sqn_ms) {
+    return verdict(algorithm, rand, autn, sqn_ms, algorithm.f2345(rand));
+}
+
+AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const Autn& autn_star,
+                             const SqnArray& sqn_ms, const GbaURules& rules) {
+    auto outputs = algorithm.f2345(rand);
+    const Autn autn = gba_u_autn(autn_star, outputs.ik, rules);
+    return verdict(algorithm, rand, autn, sqn_ms, std::move(outputs));
+}
+
+AutnVerdict check_autn(const Algorithm& algorithm, const Rand& rand, const Autn& autn,
                        const Sqn& sqn_ms, std::uint64_t limit) {
-    return verdict(algorithm, rand, autn, sqn_ms, limit, algorithm.f2345(rand));
+    return check_autn(algorithm, rand, autn, SqnArray(sqn_ms, {.ind_bits = 0, .limit = limit}));
 }
 
 AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const Autn& autn_star,
                              const Sqn& sqn_ms, const GbaURules& rules, std::uint64_t limit) {
-    auto outputs = algorithm.f2345(rand);
-    const Autn autn = gba_u_autn(autn_star, outputs.ik, rules);
-    return verdict(algorithm, rand, autn, sqn_ms, limit, std::move(outputs));
+    return check_autn_gba_u(algorithm, rand, autn_star,
+                            SqnArray(sqn_ms, {.ind_bits = 0, .limit = limit}), rules);
 }
 
 Auts make_auts(const Algorithm& algorithm, const Rand& rand, const Sqn& sqn_ms) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aka/algorithm.hpp"
+#include "aka/sqn_array.hpp"
 
 #include <optional>
 #include <variant>
@@ -46,12 +47,17 @@ struct OutOfSync {
     Auts auts;
 };
 using AutnVerdict = std::variant<MacWrong, Accepted, OutOfSync>;
-/// `sqn_ms`: highest SQN accepted so far. Fresh = above it and at most `limit` ahead (limit 0 = no
-/// limit). (The array with IND of Annex C comes with the grown-up card.) `autn` is the plain one:
-/// GBA_U is undone before.
+/// Fresh or not is `sqn_ms`' business; accepting is the caller's. `autn` is the plain one: GBA_U is
+/// undone before.
+AutnVerdict check_autn(const Algorithm& algorithm, const Rand& rand, const Autn& autn,
+                       const SqnArray& sqn_ms);
+/// GBA_U form: takes AUTN* and undoes MAC* with its own IK.
+AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const Autn& autn_star,
+                             const SqnArray& sqn_ms, const GbaURules& rules);
+/// The same with one counter in the place of the array: `sqn_ms` is the highest SQN accepted so
+/// far, `limit` counts in SQN.
 AutnVerdict check_autn(const Algorithm& algorithm, const Rand& rand, const Autn& autn,
                        const Sqn& sqn_ms, std::uint64_t limit = 0);
-/// GBA_U form: takes AUTN* and undoes MAC* with its own IK.
 AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const Autn& autn_star,
                              const Sqn& sqn_ms, const GbaURules& rules, std::uint64_t limit = 0);
 

@@ -96,7 +96,8 @@ class Rig:
     # -- making it -----------------------------------------------------------------------------------------------
 
     def program(self, name: str) -> str:
-        for folder in ("daemon", "device", "network/bsf", "network/nafkc", "testbed", "tools/mtkeyctl"):
+        for folder in ("daemon", "device", "network/bsf", "network/nafkc", "testbed", "tools/mtkeyctl",
+                       "tools/mtkey-card"):
             path = self.build / folder / name
             if path.is_file():
                 return str(path)

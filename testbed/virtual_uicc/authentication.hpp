@@ -6,43 +6,64 @@
 #include "testbed/virtual_uicc/card_profile.hpp"
 #include "testbed/virtual_uicc/file_system.hpp"
 
-#include <array>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace mtkey::testbed {
 
-/// The USIM's side of AKA and GBA_U: owns K, SQN_MS and the Ks of the last bootstrapping, which
-/// outlive a reset as they do in a card's non-volatile memory.
+/// What a GBA_U bootstrapping left in one application (TS 33.220 clause 5.2.1); outlives a reset.
+struct GbaContext {
+    Secret<32> ks;
+    aka::Rand rand;
+};
+struct IntKey {
+    Bytes naf_id;
+    Secret<32> ks_int_naf;
+    std::uint64_t last_use = 0;
+};
+
+/// The part of an application that AUTHENTICATE works on. Keys of EF_GBANL's records stand in
+/// `int_keys` at the same place.
+struct ApplicationState {
+    ApplicationKind kind = ApplicationKind::Usim;
+    bool gba = true;
+    bool gsm_access = false;
+    std::optional<GbaContext> context{};
+    std::vector<std::optional<IntKey>> int_keys{};
+    std::uint64_t uses = 0;
+};
+
+/// AKA and GBA_U of a card: owns K and the SQN array, which its applications share as they share
+/// the key.
 class Authentication {
 public:
-    Authentication(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm,
-                   const aka::Sqn& sqn_ms);
+    Authentication(std::unique_ptr<aka::Algorithm> algorithm, const aka::SqnArray& sqn,
+                   const aka::GbaURules& rules);
 
-    /// AUTHENTICATE (TS 31.102 clause 7.1.2). `adf`: where EF_GBABP and EF_GBANL are.
-    Answer authenticate(const uicc::CommandApdu& command, Directory& adf);
-    [[nodiscard]] const aka::Sqn& sqn_ms() const { return sqn_ms_; }
+    /// AUTHENTICATE (TS 31.102 clause 7.1.2, TS 31.103 clause 7.1.2). `adf`: where EF_GBABP and
+    /// EF_GBANL are.
+    Answer authenticate(const uicc::CommandApdu& command, ApplicationState& application,
+                        Directory& adf);
+    aka::SqnArray& sqn() { return sqn_; }
+    [[nodiscard]] const aka::SqnArray& sqn() const { return sqn_; }
 
 private:
-    struct GbaContext {
-        Secret<32> ks;
-        aka::Rand rand;
-    };
-
-    Answer security_context(ByteView data);
-    Answer bootstrap(ByteView data, Directory& adf);
-    Answer derive_naf_key(ByteView data, Directory& adf);
-    /// The record's number, or nothing where the entry has no room.
-    bool note_naf_key(Directory& adf, ByteView naf_id);
+    Answer security_context(ByteView data, bool with_kc);
+    Answer bootstrap(ByteView data, ApplicationState& application, Directory& adf);
 
     std::unique_ptr<aka::Algorithm> algorithm_;
-    aka::Sqn sqn_ms_;
+    aka::SqnArray sqn_;
     aka::GbaURules rules_;
-    bool gba_;
-    bool gsm_access_;
-    std::optional<GbaContext> context_;
-    std::vector<std::uint64_t> last_use_; ///< of each record of EF_GBANL
-    std::uint64_t uses_ = 0;
 };
+
+/// L || value at the front of `rest`; takes it off.
+std::optional<ByteView> take_value(ByteView& rest);
+/// `tag`, then L || value of each part.
+Answer tagged(std::uint8_t tag, std::initializer_list<ByteView> parts);
+
+/// NAF derivation mode (TS 33.220 annex G.2): `data` is L NAF_ID L IMPI.
+Answer derive_naf_key(ByteView data, ApplicationState& application, Directory& adf);
 
 } // namespace mtkey::testbed

@@ -15,10 +15,8 @@ constexpr std::size_t kShortestAid = 5; // the RID
 constexpr std::uint8_t kSfiBit = 0x80;
 constexpr std::uint8_t kSfiMask = 0x1F;
 constexpr std::uint8_t kAbsoluteRecord = 0x04;
-
-bool allowed(Access access, bool pin) {
-    return access == Access::Always || (access == Access::Pin && pin);
-}
+constexpr std::uint8_t kOccurrenceMask = 0x03;
+constexpr std::uint8_t kNextOccurrence = 0x02;
 
 /// P2 of SELECT (TS 102 221 clause 11.1.1.2).
 bool wants_nothing(std::uint8_t p2) {
@@ -42,51 +40,46 @@ ElementaryFile* Directory::find(std::uint16_t fid_wanted) {
     return found == files.end() ? nullptr : &*found;
 }
 
-FileSystem::FileSystem(Directory master_file, Directory application)
-    : master_file_(std::move(master_file)), application_(std::move(application)) {}
-
-void FileSystem::reset() {
-    application_active_ = false;
-    in_application_ = false;
-    file_.reset();
-}
+FileSystem::FileSystem(std::vector<Directory> directories) : directories_(std::move(directories)) {}
 
 /// One file identifier further; nothing else than the children, the MF and the active application
 /// is in reach.
-std::optional<FileSystem::Place> FileSystem::step(Place from, std::uint16_t fid) const {
+std::optional<FileSystem::Place> FileSystem::step(Place from, std::uint16_t fid,
+                                                  std::size_t application) const {
     if (fid == kMasterFile) {
         return Place{};
     }
-    if (application_active_ && (fid == kCurrentApplication || fid == application_.fid)) {
-        return Place{true, std::nullopt};
+    if (application != 0 && (fid == kCurrentApplication || fid == directories_[application].fid)) {
+        return Place{application, std::nullopt};
     }
-    const auto& files = directory(from.application).files;
+    const auto& files = directories_[from.directory].files;
     const auto found = std::ranges::find(files, fid, &ElementaryFile::fid);
     if (found == files.end()) {
         return std::nullopt;
     }
-    return Place{from.application, static_cast<std::size_t>(found - files.begin())};
+    return Place{from.directory, static_cast<std::size_t>(found - files.begin())};
 }
 
-std::optional<FileSystem::Place> FileSystem::walk(Place from, ByteView path) const {
+std::optional<FileSystem::Place> FileSystem::walk(Place from, ByteView path,
+                                                  std::size_t application) const {
     std::optional<Place> place = from;
     while (!path.empty() && place) {
         if (place->file) {
             return std::nullopt; // a file has no children
         }
-        place = step(*place, static_cast<std::uint16_t>(path[0] << 8 | path[1]));
+        place = step(*place, static_cast<std::uint16_t>(path[0] << 8 | path[1]), application);
         path = path.subspan(2);
     }
     return place;
 }
 
-Answer FileSystem::select(const uicc::CommandApdu& command) {
+Answer FileSystem::select(const uicc::CommandApdu& command, Selection& at) const {
     const ByteView data = command.data.reveal();
     if (!wants_nothing(command.p2) && !wants_fcp(command.p2)) {
         return refuse(sw::kWrongParameters);
     }
     if (command.p1 == 0x04) {
-        return select_by_name(command.p2, data);
+        return select_by_name(command.p2, data, at);
     }
     if ((command.p2 & ~0x0C) != 0) {
         return refuse(sw::kWrongParameters);
@@ -97,58 +90,68 @@ Answer FileSystem::select(const uicc::CommandApdu& command) {
         if (data.size() != 0 && data.size() != 2) {
             return refuse(sw::kWrongLength);
         }
-        place = data.empty() ? Place{} : walk({in_application_, std::nullopt}, data);
+        place = data.empty() ? Place{} : walk({at.directory, std::nullopt}, data, at.application);
         break;
     case 0x08:
     case 0x09:
         if (data.empty() || data.size() % 2 != 0) {
             return refuse(sw::kWrongLength);
         }
-        place = walk({command.p1 == 0x09 && in_application_, std::nullopt}, data);
+        place = walk({command.p1 == 0x09 ? at.directory : 0, std::nullopt}, data, at.application);
         break;
     default:
         return refuse(sw::kWrongParameters);
     }
-    return place ? selected(*place, command.p2) : refuse(sw::kFileNotFound);
+    return place ? selected(*place, command.p2, at) : refuse(sw::kFileNotFound);
 }
 
-Answer FileSystem::select_by_name(std::uint8_t p2, ByteView aid) {
-    if ((p2 & 0x03) != 0) {
-        return refuse(sw::kFileNotFound); // there is no next one
+/// A part of the AID will do; the next occurrence is the next application that it fits.
+Answer FileSystem::select_by_name(std::uint8_t p2, ByteView aid, Selection& at) const {
+    const std::uint8_t occurrence = p2 & kOccurrenceMask;
+    if (aid.size() < kShortestAid || (occurrence != 0 && occurrence != kNextOccurrence)) {
+        return refuse(sw::kFileNotFound);
     }
-    if (aid.size() < kShortestAid || aid.size() > application_.aid.size() ||
-        !std::ranges::equal(aid, std::span(application_.aid).first(aid.size()))) {
+    std::size_t number = occurrence == kNextOccurrence ? at.application + 1 : 1;
+    while (number < directories_.size() &&
+           !(aid.size() <= directories_[number].aid.size() &&
+             std::ranges::equal(aid, std::span(directories_[number].aid).first(aid.size())))) {
+        ++number;
+    }
+    if (number >= directories_.size()) {
         return refuse(sw::kFileNotFound);
     }
     if (terminates(p2)) {
-        reset();
+        at = {};
         return done();
     }
-    application_active_ = true;
-    return selected({true, std::nullopt}, p2);
+    at.application = number;
+    return selected({number, std::nullopt}, p2, at);
 }
 
-Answer FileSystem::selected(Place place, std::uint8_t p2) {
-    in_application_ = place.application;
-    file_ = place.file;
+Answer FileSystem::selected(Place place, std::uint8_t p2, Selection& at) const {
+    at.directory = place.directory;
+    at.file = place.file;
+    const Directory& current = directories_[place.directory];
+    const ElementaryFile* file = place.file ? &current.files[*place.file] : nullptr;
+    const std::uint16_t sw = file != nullptr && file->deactivated ? sw::kDeactivated : sw::kOk;
     if (wants_nothing(p2)) {
-        return done();
+        return refuse(sw);
     }
-    const Directory& current = directory(place.application);
-    return with_data(place.file ? fcp_of(current.files[*place.file]) : fcp_of(current));
+    return {SecretBytes(file != nullptr ? fcp_of(*file, current.pin_reference) : fcp_of(current)),
+            sw};
 }
 
-Answer FileSystem::status(const uicc::CommandApdu& command) const {
+Answer FileSystem::status(const uicc::CommandApdu& command, const Selection& at) const {
     if (command.p1 > 0x02) {
         return refuse(sw::kWrongParameters);
     }
-    const Directory& current = directory(in_application_);
+    const Directory& current = directories_[at.directory];
     switch (command.p2) {
     case 0x00:
         return with_data(fcp_of(current));
     case 0x01: {
         Bytes name;
-        if (in_application_) {
+        if (at.in_application()) {
             name = {0x84, static_cast<std::uint8_t>(current.aid.size())};
             append(name, current.aid);
         }
@@ -161,35 +164,37 @@ Answer FileSystem::status(const uicc::CommandApdu& command) const {
     }
 }
 
-std::expected<ElementaryFile*, std::uint16_t> FileSystem::addressed(std::uint8_t sfi) {
-    auto& files = in_application_ ? application_.files : master_file_.files;
+std::expected<ElementaryFile*, std::uint16_t> FileSystem::addressed(std::uint8_t sfi,
+                                                                    Selection& at) {
+    auto& files = directories_[at.directory].files;
     if (sfi != 0) {
         const auto found = std::ranges::find(files, sfi, &ElementaryFile::sfi);
         if (found == files.end()) {
             return std::unexpected(sw::kFileNotFound);
         }
-        file_ = static_cast<std::size_t>(found - files.begin());
+        at.file = static_cast<std::size_t>(found - files.begin());
     }
-    if (!file_) {
+    if (!at.file) {
         return std::unexpected(sw::kNoFileSelected);
     }
-    return &files[*file_];
+    return &files[*at.file];
 }
 
 std::expected<ElementaryFile*, std::uint16_t>
-FileSystem::binary(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::* right) {
+FileSystem::binary(const uicc::CommandApdu& command, Selection& at, Rights rights,
+                   Access ElementaryFile::* condition) {
     const bool by_sfi = (command.p1 & kSfiBit) != 0;
     if (by_sfi && ((command.p1 & ~(kSfiBit | kSfiMask)) != 0 || (command.p1 & kSfiMask) == 0)) {
         return std::unexpected(sw::kWrongParameters);
     }
-    const auto file = addressed(by_sfi ? command.p1 & kSfiMask : std::uint8_t{0});
+    const auto file = addressed(by_sfi ? command.p1 & kSfiMask : std::uint8_t{0}, at);
     if (!file) {
         return file;
     }
     if ((*file)->has_records()) {
         return std::unexpected(sw::kWrongFileStructure);
     }
-    return allowed((*file)->*right, pin) ? file : std::unexpected(sw::kSecurityStatus);
+    return rights.allow((*file)->*condition) ? file : std::unexpected(sw::kSecurityStatus);
 }
 
 namespace {
@@ -199,8 +204,8 @@ std::size_t offset_of(const uicc::CommandApdu& command) {
 }
 } // namespace
 
-Answer FileSystem::read_binary(const uicc::CommandApdu& command, bool pin) {
-    const auto file = binary(command, pin, &ElementaryFile::read);
+Answer FileSystem::read_binary(const uicc::CommandApdu& command, Selection& at, Rights rights) {
+    const auto file = binary(command, at, rights, &ElementaryFile::read);
     if (!file) {
         return refuse(file.error());
     }
@@ -214,8 +219,8 @@ Answer FileSystem::read_binary(const uicc::CommandApdu& command, bool pin) {
     return with_data(std::span(content).subspan(offset, length));
 }
 
-Answer FileSystem::update_binary(const uicc::CommandApdu& command, bool pin) {
-    const auto file = binary(command, pin, &ElementaryFile::update);
+Answer FileSystem::update_binary(const uicc::CommandApdu& command, Selection& at, Rights rights) {
+    const auto file = binary(command, at, rights, &ElementaryFile::update);
     if (!file) {
         return refuse(file.error());
     }
@@ -233,18 +238,19 @@ Answer FileSystem::update_binary(const uicc::CommandApdu& command, bool pin) {
 }
 
 std::expected<std::span<std::uint8_t>, std::uint16_t>
-FileSystem::record(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::* right) {
+FileSystem::record(const uicc::CommandApdu& command, Selection& at, Rights rights,
+                   Access ElementaryFile::* condition) {
     if ((command.p2 & 0x07) != kAbsoluteRecord || command.p1 == 0x00) {
         return std::unexpected(sw::kWrongParameters);
     }
-    const auto file = addressed(static_cast<std::uint8_t>(command.p2 >> 3));
+    const auto file = addressed(static_cast<std::uint8_t>(command.p2 >> 3), at);
     if (!file) {
         return std::unexpected(file.error());
     }
     if (!(*file)->has_records()) {
         return std::unexpected(sw::kWrongFileStructure);
     }
-    if (!allowed((*file)->*right, pin)) {
+    if (!rights.allow((*file)->*condition)) {
         return std::unexpected(sw::kSecurityStatus);
     }
     if (command.p1 > (*file)->records()) {
@@ -253,13 +259,13 @@ FileSystem::record(const uicc::CommandApdu& command, bool pin, Access Elementary
     return (*file)->record(command.p1 - 1U);
 }
 
-Answer FileSystem::read_record(const uicc::CommandApdu& command, bool pin) {
-    const auto found = record(command, pin, &ElementaryFile::read);
+Answer FileSystem::read_record(const uicc::CommandApdu& command, Selection& at, Rights rights) {
+    const auto found = record(command, at, rights, &ElementaryFile::read);
     return found ? with_data(*found) : refuse(found.error());
 }
 
-Answer FileSystem::update_record(const uicc::CommandApdu& command, bool pin) {
-    const auto found = record(command, pin, &ElementaryFile::update);
+Answer FileSystem::update_record(const uicc::CommandApdu& command, Selection& at, Rights rights) {
+    const auto found = record(command, at, rights, &ElementaryFile::update);
     if (!found) {
         return refuse(found.error());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "testbed/virtual_uicc/access.hpp"
 #include "testbed/virtual_uicc/answer.hpp"
 #include "uicc/apdu.hpp"
 
@@ -11,8 +12,6 @@
 
 namespace mtkey::testbed {
 
-enum class Access { Always, Pin, Never };
-
 /// An elementary file (TS 102 221 clause 8.2.2). Contents are no secrets: keys have no file.
 struct ElementaryFile {
     std::uint16_t fid = 0;
@@ -21,6 +20,8 @@ struct ElementaryFile {
     Bytes content{};
     Access read = Access::Pin;
     Access update = Access::Never;
+    std::uint8_t arr_record = 0; ///< of its conditions in EF_ARR; 0 = they stand in the FCP
+    bool deactivated = false;
 
     [[nodiscard]] bool has_records() const { return record_length != 0; }
     [[nodiscard]] std::size_t records() const { return content.size() / record_length; }
@@ -35,58 +36,60 @@ struct Directory {
     std::uint16_t fid = 0;
     Bytes aid{}; ///< of an ADF
     std::vector<ElementaryFile> files{};
-    bool pin_enabled = false; ///< for the PIN status template
+    // For the PIN status template:
+    std::uint8_t pin_reference = kFirstApplicationPin;
+    bool pin_enabled = false;
+    bool universal_pin = false; ///< there is one, and it is enabled
 
     [[nodiscard]] ElementaryFile* find(std::uint16_t fid_wanted);
 };
 
-/// The MF and one application, what is selected in them, and the commands on files (TS 102 221
-/// clause 11.1).
+/// What is selected on one logical channel. Directory 0 is the MF.
+struct Selection {
+    std::size_t application = 0; ///< the active one; 0 = none
+    std::size_t directory = 0;
+    std::optional<std::size_t> file; ///< in that directory
+    [[nodiscard]] bool in_application() const { return directory != 0; }
+};
+
+/// The MF and its applications, and the commands on them (TS 102 221 clause 11.1). Where a command
+/// starts from is the caller's: a selection for each logical channel.
 class FileSystem {
 public:
-    FileSystem(Directory master_file, Directory application);
+    /// The first one is the MF.
+    explicit FileSystem(std::vector<Directory> directories);
 
-    /// As after a reset: the MF is selected, no application is active.
-    void reset();
-    [[nodiscard]] bool application_active() const { return application_active_; }
-    /// The application is active and the current directory.
-    [[nodiscard]] bool in_application() const { return in_application_; }
-    Directory& application() { return application_; }
+    Directory& directory(std::size_t number) { return directories_[number]; }
 
-    Answer select(const uicc::CommandApdu& command);
-    Answer status(const uicc::CommandApdu& command) const;
-    /// `pin`: the application's PIN is verified or disabled.
-    Answer read_binary(const uicc::CommandApdu& command, bool pin);
-    Answer update_binary(const uicc::CommandApdu& command, bool pin);
-    Answer read_record(const uicc::CommandApdu& command, bool pin);
-    Answer update_record(const uicc::CommandApdu& command, bool pin);
+    Answer select(const uicc::CommandApdu& command, Selection& at) const;
+    Answer status(const uicc::CommandApdu& command, const Selection& at) const;
+    Answer read_binary(const uicc::CommandApdu& command, Selection& at, Rights rights);
+    Answer update_binary(const uicc::CommandApdu& command, Selection& at, Rights rights);
+    Answer read_record(const uicc::CommandApdu& command, Selection& at, Rights rights);
+    Answer update_record(const uicc::CommandApdu& command, Selection& at, Rights rights);
 
 private:
-    /// A place in the tree: a directory, and a file in it or none.
     struct Place {
-        bool application = false;
+        std::size_t directory = 0;
         std::optional<std::size_t> file;
     };
-    [[nodiscard]] const Directory& directory(bool application) const {
-        return application ? application_ : master_file_;
-    }
-    [[nodiscard]] std::optional<Place> step(Place from, std::uint16_t fid) const;
-    [[nodiscard]] std::optional<Place> walk(Place from, ByteView path) const;
-    Answer select_by_name(std::uint8_t p2, ByteView aid);
-    Answer selected(Place place, std::uint8_t p2);
+    [[nodiscard]] std::optional<Place> step(Place from, std::uint16_t fid,
+                                            std::size_t application) const;
+    [[nodiscard]] std::optional<Place> walk(Place from, ByteView path,
+                                            std::size_t application) const;
+    Answer select_by_name(std::uint8_t p2, ByteView aid, Selection& at) const;
+    Answer selected(Place place, std::uint8_t p2, Selection& at) const;
     /// The selected file, or the one with this SFI, which is selected by it. In the error: the
     /// status word.
-    std::expected<ElementaryFile*, std::uint16_t> addressed(std::uint8_t sfi);
-    std::expected<ElementaryFile*, std::uint16_t> binary(const uicc::CommandApdu& command, bool pin,
-                                                         Access ElementaryFile::* right);
+    std::expected<ElementaryFile*, std::uint16_t> addressed(std::uint8_t sfi, Selection& at);
+    std::expected<ElementaryFile*, std::uint16_t> binary(const uicc::CommandApdu& command,
+                                                         Selection& at, Rights rights,
+                                                         Access ElementaryFile::* condition);
     std::expected<std::span<std::uint8_t>, std::uint16_t>
-    record(const uicc::CommandApdu& command, bool pin, Access ElementaryFile::* right);
+    record(const uicc::CommandApdu& command, Selection& at, Rights rights,
+           Access ElementaryFile::* condition);
 
-    Directory master_file_;
-    Directory application_;
-    bool application_active_ = false;
-    bool in_application_ = false;
-    std::optional<std::size_t> file_; ///< in the current directory
+    std::vector<Directory> directories_;
 };
 
 } // namespace mtkey::testbed

@@ -11,18 +11,20 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
-#include <poll.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace mtkey::testbed {
 namespace {
 
 enum Control : std::uint8_t { kPowerOff = 0x00, kPowerOn = 0x01, kReset = 0x02, kGetAtr = 0x04 };
 
-constexpr std::chrono::seconds kPatience{10};
-constexpr std::chrono::milliseconds kPause{50};
+constexpr std::chrono::seconds kPatience{10}; // for the first connection
+constexpr std::chrono::milliseconds kFirstPause{50};
+constexpr std::chrono::milliseconds kLongestPause{500};
+constexpr std::chrono::milliseconds kTimeOut{600}; // pcscd looks at its readers every 400 ms
+constexpr std::chrono::milliseconds kForever{-1};
 
 std::unexpected<Error> failed(const std::string& what) {
     return fail(Errc::IoFailed, what + ": " + std::strerror(errno),
@@ -35,50 +37,23 @@ void set_option(int fd, int option) {
                  sizeof on); // a slower card if it fails, no wrong one
 }
 
-Result<UniqueFd> try_connect(const std::string& host, std::uint16_t port) {
-    addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-    addrinfo* found = nullptr;
-    if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
-        return fail(Errc::InvalidArgument, host + " is no IP address");
-    }
-    UniqueFd fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const int done = fd.valid() ? ::connect(fd.get(), found->ai_addr, found->ai_addrlen) : -1;
-    ::freeaddrinfo(found);
-    if (done != 0) {
-        return failed("vpcd at " + host + ":" + std::to_string(port));
-    }
-    return fd;
-}
-
-/// False at the end of the connection or when it is time to end.
-Result<bool> receive(int connection, int end_fd, std::span<std::uint8_t> out) {
+/// End: nothing more to read or the connection is lost. Readable: `out` is full.
+Result<Event> receive(int connection, Station& station, std::span<std::uint8_t> out) {
     while (!out.empty()) {
-        std::array<pollfd, 2> fds{pollfd{connection, POLLIN, 0}, pollfd{end_fd, POLLIN, 0}};
-        if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
-            return failed("poll");
-        }
-        if (fds[1].revents != 0) {
-            return false;
-        }
-        if (fds[0].revents == 0) {
-            continue;
+        const auto event = MTKEY_TRY(station.wait(connection, kForever));
+        if (event != Event::Readable) {
+            return event;
         }
         // The driver sends length and body apart with Nagle on: a delayed acknowledgement costs 48
         // ms an APDU. The kernel forgets this option by itself, so it is set before each read.
         set_option(connection, TCP_QUICKACK);
         const ssize_t got = ::recv(connection, out.data(), out.size(), 0);
-        if (got == 0) {
-            return false;
-        }
-        if (got < 0 && errno != EINTR) {
-            return failed("connection to vpcd");
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return Event::HangUp;
         }
         out = out.subspan(got > 0 ? static_cast<std::size_t>(got) : 0);
     }
-    return true;
+    return Event::Readable;
 }
 
 /// Length and octets in one segment.
@@ -93,52 +68,128 @@ Result<void> send(int connection, ByteView octets) {
     return write_all(connection, message.reveal());
 }
 
-Result<void> control(int connection, std::uint8_t code, Card& card) {
+Result<void> control(int connection, std::uint8_t code, Slot& slot) {
     switch (code) {
     case kPowerOff:
     case kPowerOn:
     case kReset:
-        card.reset();
+        slot.power_up();
         return {};
     case kGetAtr:
-        return send(connection, card.atr());
+        return send(connection, slot.card()->atr());
     default:
         return {}; // the driver expects no answer to what a card does not know
     }
 }
 
-} // namespace
-
-Result<UniqueFd> connect_vpcd(const std::string& host, std::uint16_t port) {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (true) {
-        auto fd = try_connect(host, port);
-        if (fd) {
-            set_option(fd->get(), TCP_NODELAY);
-            return fd;
-        }
-        if (fd.error().detail != ECONNREFUSED || std::chrono::steady_clock::now() >= end) {
-            return fd;
-        }
-        std::this_thread::sleep_for(kPause);
+/// The answer of the slot when its time has come. Without one the driver waits on.
+Result<Event> answer(int connection, Station& station, SlotAnswer answer) {
+    if (!answer.octets) {
+        return Event::Timeout;
     }
+    if (answer.delay.count() > 0) {
+        const auto event = MTKEY_TRY(station.wait(-1, answer.delay));
+        if (event != Event::Timeout) {
+            return event;
+        }
+    }
+    return send(connection, answer.octets->reveal()) ? Event::Timeout : Event::HangUp;
 }
 
-Result<void> serve_vpcd(int connection, int end_fd, Card& card) {
-    while (true) {
+/// Until something else than a command comes.
+Result<Event> serve(int connection, Station& station, Slot& slot) {
+    while (slot.has_card()) {
         std::array<std::uint8_t, 2> length{};
-        if (!MTKEY_TRY(receive(connection, end_fd, length))) {
-            return {};
+        auto event = MTKEY_TRY(receive(connection, station, length));
+        if (event != Event::Readable) {
+            return event;
         }
         SecretBytes message(static_cast<std::size_t>(length[0]) << 8 | length[1]);
-        if (!MTKEY_TRY(receive(connection, end_fd, message.reveal_writable()))) {
-            return {};
+        event = MTKEY_TRY(receive(connection, station, message.reveal_writable()));
+        if (event != Event::Readable) {
+            return event;
         }
         if (message.size() == 1) {
-            MTKEY_CHECK(control(connection, message.reveal()[0], card));
-        } else {
-            MTKEY_CHECK(send(connection, card.transmit(message.reveal()).reveal()));
+            if (!control(connection, message.reveal()[0], slot)) {
+                return Event::HangUp;
+            }
+            continue;
         }
+        event = MTKEY_TRY(answer(connection, station, slot.transmit(message.reveal())));
+        if (event != Event::Timeout) {
+            return event;
+        }
+    }
+    return Event::CardChanged; // by its own script
+}
+
+/// Nothing yet, or no longer.
+Result<std::optional<UniqueFd>> try_connect(const std::string& host, std::uint16_t port) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+        return fail(Errc::InvalidArgument, host + " is no IP address");
+    }
+    UniqueFd fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int done = fd.valid() ? ::connect(fd.get(), found->ai_addr, found->ai_addrlen) : -1;
+    ::freeaddrinfo(found);
+    if (done == 0) {
+        set_option(fd.get(), TCP_NODELAY);
+        return std::optional(std::move(fd));
+    }
+    if (errno == ECONNREFUSED || errno == ECONNRESET) {
+        return std::nullopt;
+    }
+    return failed("vpcd at " + host + ":" + std::to_string(port));
+}
+
+} // namespace
+
+Result<void> VpcdClient::run(Station& station, Slot& slot,
+                             const std::function<Result<void>()>& ready) {
+    const auto give_up = std::chrono::steady_clock::now() + kPatience;
+    bool known = false;
+    auto pause = kFirstPause;
+    while (true) {
+        if (!slot.has_card()) {
+            if (MTKEY_TRY(station.wait(-1, kForever)) == Event::End) {
+                return {};
+            }
+            continue;
+        }
+        auto connection = MTKEY_TRY(try_connect(host_, port_));
+        if (connection) {
+            if (!std::exchange(known, true)) {
+                MTKEY_CHECK(ready());
+            }
+            const auto since = std::chrono::steady_clock::now();
+            const auto event = MTKEY_TRY(serve(connection->get(), station, slot));
+            if (event == Event::End) {
+                return {};
+            }
+            if (event == Event::CardChanged) {
+                pause = kTimeOut;
+            } else if (std::chrono::steady_clock::now() - since > kLongestPause) {
+                pause =
+                    kFirstPause; // else a reader that does not want this card is asked ever less
+            }
+            connection.reset();
+        } else if (!known && std::chrono::steady_clock::now() >= give_up) {
+            return fail(Errc::IoFailed, "no vpcd at " + host_ + ":" + std::to_string(port_));
+        }
+        // Also with the card back in at once: the reader must have seen the slot empty.
+        const auto end = std::chrono::steady_clock::now() + pause;
+        while (std::chrono::steady_clock::now() < end) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                end - std::chrono::steady_clock::now());
+            if (MTKEY_TRY(station.wait(-1, left)) == Event::End) {
+                return {};
+            }
+        }
+        pause = std::min(2 * pause, kLongestPause);
     }
 }
 

@@ -2,22 +2,30 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
-#include "testbed/virtual_uicc/card.hpp"
+#include "testbed/virtual_uicc/slot.hpp"
+#include "testbed/virtual_uicc/station.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace mtkey::testbed {
 
-/// Connects to the driver of vsmartcard's virtual reader; tries again for ten seconds while it does
-/// not listen yet.
-Result<UniqueFd> connect_vpcd(const std::string& host, std::uint16_t port);
+/// A slot's end of vsmartcard's virtual reader. Protocol: 16-bit big-endian length, then one
+/// control octet (power off, power on, reset, ATR) or a command APDU.
+class VpcdClient {
+public:
+    VpcdClient(std::string host, std::uint16_t port) : host_(std::move(host)), port_(port) {}
 
-/// Serves `card` on a connection: 16-bit big-endian length, then one control octet (power off,
-/// power on, reset, ATR) or a command APDU. Returns when the driver closes or `end_fd` becomes
-/// readable.
-Result<void> serve_vpcd(int connection, int end_fd, Card& card);
+    /// Serves `slot` until the station says End. An empty slot is no connection. The first
+    /// connection has ten seconds to come about, then `ready` is called; a lost one is made again
+    /// for as long as it takes.
+    Result<void> run(Station& station, Slot& slot, const std::function<Result<void>()>& ready);
+
+private:
+    std::string host_;
+    std::uint16_t port_;
+};
 
 } // namespace mtkey::testbed

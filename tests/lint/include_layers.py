@@ -29,6 +29,7 @@ ALLOWED = {
     "network": ["base", "kdf", "aka", "http", "keycenter"],
     "testbed": ["base", "kdf", "aka", "uicc/apdu.hpp", "uicc/ber_tlv.hpp"],
     "tools": ["base", "dbus"],
+    "tools/mtkey-card": ["base", "uicc"],
     "tests": [*LIBRARIES, "uicc", "transports", "plugins", "dbus", "daemon", "device", "network", "testbed", "tools"],
 }
 
@@ -55,7 +56,8 @@ INCLUDE = re.compile(r'\s*#\s*include\s*(["<])([^">]+)[">]')
 
 def folder_of(path: Path) -> Optional[str]:
     parts = path.parts
-    name = "/".join(parts[:2]) if parts[0] == "lib" else parts[0]
+    longer = "/".join(parts[:2])
+    name = longer if parts[0] == "lib" or longer in ALLOWED else parts[0]
     return name if name in ALLOWED else None
 
 
@@ -74,7 +76,7 @@ def own_allowed(path: Path, folder: str, header: str, root: Path) -> bool:
     if "/" not in header or (root / path.parent / header).is_file():
         return True  # beside the file itself, hence in its folder
     first = header.split("/")[0]
-    if first == own_names(folder):
+    if header.startswith(own_names(folder) + "/"):
         return True
     if folder == "tests" and (root / "tests" / header).is_file():
         return True

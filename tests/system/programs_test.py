@@ -14,7 +14,7 @@ from harness import Options, Rig, SystemTest, build_folder, eventually
 from rig.processes import run
 import tap
 
-PROGRAMS = ["mtkeyd", "mtkeyctl", "mtkey-device", "mtkey-bsf", "mtkey-nafkc", "virtual-uicc"]
+PROGRAMS = ["mtkeyd", "mtkeyctl", "mtkey-card", "mtkey-device", "mtkey-bsf", "mtkey-nafkc", "virtual-uicc"]
 
 
 class CommandLine(unittest.TestCase):

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contents of the files in use.
 #include "uicc/ef_parsers.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 
 using namespace mtkey;
 using namespace mtkey::uicc;
@@ -13,6 +15,32 @@ namespace {
 void require(bool condition) {
     if (!condition) {
         std::abort();
+    }
+}
+
+bool is_printable(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+void check_gba_files(ByteView octets) {
+    if (const auto gbabp = parse_gbabp(octets); gbabp && *gbabp) {
+        require(octets.size() >= 17 && octets[0] == 16);
+        require(std::ranges::equal((*gbabp)->rand, octets.subspan(1, 16)));
+        const auto& [rand, b_tid, lifetime] = **gbabp;
+        require(is_printable(b_tid) && b_tid.size() <= 254 && lifetime.size() <= 254);
+        require(17 + b_tid.size() + lifetime.size() <= octets.size());
+        require(!b_tid.empty() || lifetime.empty());
+        // What fits is what a file of this size holds.
+        if (!b_tid.empty() && !lifetime.empty() && 2 + b_tid.size() + lifetime.size() <= 255) {
+            require(fits_gbabp(octets.size(), b_tid, lifetime));
+        }
+    }
+    if (const auto entry = parse_gbanl_record(octets); entry && *entry) {
+        require((*entry)->naf_id.size() > 5 && is_printable((*entry)->b_tid));
+        require((*entry)->naf_id.size() + (*entry)->b_tid.size() + 4 <= octets.size());
+    }
+    if (const auto name = parse_ims_name(octets)) {
+        require(!name->empty() && name->size() <= 255 && is_printable(*name));
     }
 }
 
@@ -31,8 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto imsi = parse_imsi(octets)) {
         require(imsi->size() >= 6 && imsi->size() <= 15);
         require(std::ranges::all_of(*imsi, [](char c) { return c >= '0' && c <= '9'; }));
-        const auto length = usual_mnc_length(*imsi);
-        require(length == 2 || length == 3);
+        const auto length = mnc_length_of_country(*imsi);
+        require(!length || *length == 3);
     }
     if (const auto length = parse_mnc_length(octets)) {
         require(*length == 2 || *length == 3);
@@ -46,5 +74,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(!(*fqdn)->empty() && (*fqdn)->size() <= 253 &&
                 (*fqdn)->find('\0') == std::string::npos);
     }
+    check_gba_files(octets);
     return 0;
 }

@@ -46,6 +46,7 @@ void check_fcp(ByteView octets) {
         return;
     }
     require(fcp->record_length <= 0xFFFF && fcp->record_count <= 0xFF && fcp->pins.size() <= 32);
+    require(fcp->df_name.size() <= octets.size());
     if (const auto reference = required_pin(*fcp)) {
         require((*reference >= 1 && *reference <= 8) || *reference == 0x11);
         require(std::ranges::any_of(fcp->pins, [&](const PinStatus& pin) {

@@ -214,6 +214,21 @@ const Bytes& VirtualCard::atr() {
     return atr;
 }
 
+const Bytes& VirtualCard::atr_t1() {
+    // TD1 and TD2 name T=1 alone; the last octet is the check octet then.
+    static const Bytes atr = [] {
+        Bytes octets{0x3B, 0x9F, 0x96, 0x81, 0x31, 0xFE, 0x45, 0x80, 0x31, 0xE0, 0x73,
+                     0xFE, 0x21, 0x1B, 0x63, 0xE2, 0x03, 0xE8, 0x83, 0x0F, 0x90, 0x00};
+        std::uint8_t check = 0;
+        for (std::size_t i = 1; i < octets.size(); ++i) {
+            check = static_cast<std::uint8_t>(check ^ octets[i]);
+        }
+        octets.push_back(check);
+        return octets;
+    }();
+    return atr;
+}
+
 void VirtualCard::insert() {
     if (!inserted_.exchange(true)) {
         thread_ = std::thread([this] { run(); });
@@ -267,7 +282,12 @@ void VirtualCard::serve(int connection) {
         }
         switch (message->empty() ? kPowerOn : message->front()) {
         case kGetAtr:
-            send_message(connection, atr());
+            if (mute_ > 0) {
+                --mute_;
+                send_message(connection, Bytes{0x00});
+            } else {
+                send_message(connection, atr_);
+            }
             break;
         case kPowerOff:
         case kReset:

@@ -53,7 +53,8 @@ private:
 class VirtualCard {
 public:
     using Program = std::function<Bytes(ByteView command)>;
-    explicit VirtualCard(Program program) : program_(std::move(program)) {}
+    explicit VirtualCard(Program program, const Bytes& atr = VirtualCard::atr())
+        : program_(std::move(program)), atr_(atr) {}
     ~VirtualCard() { remove(); }
     VirtualCard(const VirtualCard&) = delete;
     VirtualCard& operator=(const VirtualCard&) = delete;
@@ -65,13 +66,19 @@ public:
     [[nodiscard]] unsigned commands() const { return commands_; }
     [[nodiscard]] unsigned resets() const { return resets_; }
 
-    static const Bytes& atr();
+    /// The next so many times that it is powered it gives no ATR.
+    void stay_mute(unsigned times) { mute_ = times; }
+
+    static const Bytes& atr();    ///< a UICC's, T=0
+    static const Bytes& atr_t1(); ///< the same for T=1
 
 private:
     void run();
     void serve(int connection);
     Program program_;
+    Bytes atr_;
     std::thread thread_;
+    std::atomic<unsigned> mute_{0};
     std::atomic<bool> inserted_{false};
     std::atomic<int> connection_{-1};
     std::atomic<unsigned> commands_{0};

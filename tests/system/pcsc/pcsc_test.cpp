@@ -22,26 +22,33 @@ using test::VirtualCard;
 
 constexpr auto kLong = 8s; // pcscd looks at its readers every 0.4 s
 
-/// Answers of the worked example's card on T=0: what it wants to give is fetched by GET RESPONSE.
+/// Answers of the worked example's card: on T=0 what it wants to give is fetched by GET RESPONSE.
 class ExampleCard {
 public:
+    explicit ExampleCard(Protocol protocol = Protocol::T0) : on_t1_(protocol == Protocol::T1) {}
     Bytes operator()(ByteView command) {
         const auto hex = to_hex(command);
         if (hex.starts_with("00c00000")) {
             return vectors::hex(std::exchange(waiting_, "") + "9000");
         }
         const auto u = example_["gba_u"];
-        const auto t0 = [](const vectors::Json& text) {
+        const auto t0 = [this](const vectors::Json& text) {
             const std::string with_le = text;
-            return with_le.substr(0, with_le.size() - 2);
+            return on_t1_ ? with_le : with_le.substr(0, with_le.size() - 2);
+        };
+        const auto answer = [this](const vectors::Json& text, const char* status) {
+            const std::string data = text;
+            if (on_t1_) {
+                return vectors::hex(data + "9000");
+            }
+            waiting_ = data;
+            return vectors::hex(status);
         };
         if (hex == t0(u["apdu_authenticate_gba_bootstrap"])) {
-            waiting_ = static_cast<std::string>(u["card_answer_bootstrap"]);
-            return vectors::hex("610a");
+            return answer(u["card_answer_bootstrap"], "610a");
         }
         if (hex == t0(u["apdu_authenticate_gba_naf"])) {
-            waiting_ = static_cast<std::string>(u["card_answer_naf"]);
-            return vectors::hex("6122");
+            return answer(u["card_answer_naf"], "6122");
         }
         if (hex == static_cast<std::string>(u["apdu_update_binary_btid_lifetime"]) ||
             hex.starts_with("00a4")) {
@@ -53,6 +60,7 @@ public:
 private:
     vectors::Json example_ = vectors::load("worked_example.json");
     std::string waiting_;
+    bool on_t1_;
 };
 
 /// What a monitor has reported, to be waited for.
@@ -158,6 +166,38 @@ protected:
         filter.pattern = PrivatePcscd::kReader;
         return *ReaderMonitor::start(filter, reports.callback());
     }
+    /// The worked example with the card that is in, on the protocol that it offers.
+    static void bootstrap(Protocol protocol, unsigned commands) {
+        const auto example = vectors::load("worked_example.json");
+        auto context = ScardContext::establish();
+        ASSERT_TRUE(context) << describe(context.error());
+        auto card = connect(*context, PrivatePcscd::kReader);
+        ASSERT_TRUE(card) << describe(card.error());
+        EXPECT_EQ(card->protocol(), protocol);
+        EXPECT_EQ(card->reader(), PrivatePcscd::kReader);
+        auto transaction = card->begin();
+        ASSERT_TRUE(transaction) << describe(transaction.error());
+        EXPECT_FALSE(transaction->card_was_reset());
+        const Challenge challenge{vectors::array<16>(example["milenage"]["rand"]),
+                                  vectors::array<16>(example["gba_u"]["autn_star_sent"])};
+        const auto outcome = gba_bootstrap(*transaction, challenge);
+        ASSERT_TRUE(outcome) << describe(outcome.error());
+        ASSERT_TRUE(update_gbabp(*transaction, 160, static_cast<std::string>(example["btid"]),
+                                 static_cast<std::string>(example["lifetime"])));
+        const auto key =
+            gba_derive_naf(*transaction, vectors::hex(example["identities"]["naf_id_hex"]),
+                           static_cast<std::string>(example["identities"]["impi"]));
+        ASSERT_TRUE(key) << describe(key.error());
+        EXPECT_EQ(vectors::text_of(*key), static_cast<std::string>(example["gba_u"]["ks_ext_naf"]));
+        EXPECT_EQ(card->apdu_count(), commands);
+    }
+    static void wait_for_none_stuck() {
+        const auto end = std::chrono::steady_clock::now() + kLong;
+        while (stuck_threads() != 0 && std::chrono::steady_clock::now() < end) {
+            std::this_thread::sleep_for(20ms);
+        }
+        EXPECT_EQ(stuck_threads(), 0U);
+    }
     static CommandApdu command(const std::string& hex) { return *parse_command(vectors::hex(hex)); }
 
     static inline std::string why_not_;
@@ -167,29 +207,18 @@ protected:
 
 TEST_F(PcscTest, BootstrappingTakesTheLeastPossibleCommands) {
     insert();
-    const auto example = vectors::load("worked_example.json");
-    auto context = ScardContext::establish();
-    ASSERT_TRUE(context) << describe(context.error());
-    auto card = connect(*context, PrivatePcscd::kReader);
-    ASSERT_TRUE(card) << describe(card.error());
-    EXPECT_EQ(card->protocol(), Protocol::T0);
-    EXPECT_EQ(card->reader(), PrivatePcscd::kReader);
-    auto transaction = card->begin();
-    ASSERT_TRUE(transaction) << describe(transaction.error());
-    EXPECT_FALSE(transaction->card_was_reset());
-    const Challenge challenge{vectors::array<16>(example["milenage"]["rand"]),
-                              vectors::array<16>(example["gba_u"]["autn_star_sent"])};
-    const auto outcome = gba_bootstrap(*transaction, challenge);
-    ASSERT_TRUE(outcome) << describe(outcome.error());
-    ASSERT_TRUE(update_gbabp(*transaction, 160, static_cast<std::string>(example["btid"]),
-                             static_cast<std::string>(example["lifetime"])));
-    const auto key = gba_derive_naf(*transaction, vectors::hex(example["identities"]["naf_id_hex"]),
-                                    static_cast<std::string>(example["identities"]["impi"]));
-    ASSERT_TRUE(key) << describe(key.error());
-    EXPECT_EQ(vectors::text_of(*key), static_cast<std::string>(example["gba_u"]["ks_ext_naf"]));
-    EXPECT_EQ(card->apdu_count(),
-              6U); // AUTHENTICATE twice with GET RESPONSE, SELECT, UPDATE BINARY
+    // AUTHENTICATE twice with GET RESPONSE, SELECT, UPDATE BINARY
+    bootstrap(Protocol::T0, 6);
     EXPECT_EQ(card_.commands(), 6U);
+}
+
+TEST_F(PcscTest, BootstrappingOnT1) {
+    VirtualCard card(ExampleCard(Protocol::T1), VirtualCard::atr_t1());
+    card.insert();
+    ASSERT_TRUE(
+        wait_for([](const ReaderState& state) { return state.atr == VirtualCard::atr_t1(); }));
+    bootstrap(Protocol::T1, 4);
+    EXPECT_EQ(card.commands(), 4U);
 }
 
 TEST_F(PcscTest, MonitorSeesTheCardComeAndGo) {
@@ -214,12 +243,14 @@ TEST_F(PcscTest, MonitorSleepsWhileNothingHappens) {
     const auto monitor = watch(reports);
     ASSERT_TRUE(reports.wait(has_card));
     const auto count = reports.count();
+    const auto waits = monitor->waits();
     rusage before{};
     getrusage(RUSAGE_SELF, &before);
     EXPECT_FALSE(reports.wait([](const ReaderReport&) { return true; }, 3s));
     rusage after{};
     getrusage(RUSAGE_SELF, &after);
     EXPECT_EQ(reports.count(), count);
+    EXPECT_LE(monitor->waits() - waits, 3U);          // of 1 s, 2 s, 4 s, ...
     EXPECT_LT(after.ru_nvcsw - before.ru_nvcsw, 200); // a busy loop makes tens of thousands
 }
 
@@ -418,19 +449,176 @@ TEST_F(PcscTest, ConnectThatPcscdHoldsIsLeftBehind) {
             ASSERT_FALSE(session);
             EXPECT_EQ(session.error().code, Errc::TimedOut) << describe(session.error());
         }
-        EXPECT_EQ(stuck_connects(), 2U);
+        EXPECT_EQ(stuck_threads(), 2U);
         const auto refused = connect_within(300ms, PrivatePcscd::kReader, shared);
         ASSERT_FALSE(refused);
         EXPECT_EQ(refused.error().code, Errc::Internal);
     }
-    const auto end = std::chrono::steady_clock::now() + kLong;
-    while (stuck_connects() != 0 && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(20ms);
-    }
-    EXPECT_EQ(stuck_connects(), 0U);
+    wait_for_none_stuck();
     auto session = connect_within(kLong, PrivatePcscd::kReader, shared);
     ASSERT_TRUE(session) << describe(session.error());
     EXPECT_TRUE(session->card.begin());
+}
+
+TEST_F(PcscTest, ConnectThatComesTooLateLeavesTheCardAlone) {
+    insert();
+    auto context = ScardContext::establish();
+    ASSERT_TRUE(context);
+    ConnectOptions shared;
+    shared.sharing = Sharing::Shared;
+    shared.on_leaving = Disposition::Leave;
+    auto holder = connect(*context, PrivatePcscd::kReader, shared);
+    ASSERT_TRUE(holder) << describe(holder.error());
+    const auto before = card_.resets();
+    {
+        auto transaction = holder->begin();
+        ASSERT_TRUE(transaction);
+        shared.on_leaving = Disposition::Reset;
+        const auto session = connect_within(300ms, PrivatePcscd::kReader, shared);
+        ASSERT_FALSE(session);
+    }
+    wait_for_none_stuck();
+    EXPECT_EQ(card_.resets(), before);
+    auto transaction = holder->begin();
+    ASSERT_TRUE(transaction) << describe(transaction.error());
+    EXPECT_FALSE(transaction->card_was_reset());
+}
+
+TEST_F(PcscTest, CardThatAnswersNothingIsLeftBehind) {
+    std::atomic<bool> answers{false};
+    VirtualCard card([&](ByteView) {
+        while (!answers) {
+            std::this_thread::sleep_for(10ms);
+        }
+        return vectors::hex("9000");
+    });
+    card.insert();
+    ASSERT_TRUE(wait_for([](const ReaderState& state) { return state.present; }));
+    ConnectOptions options;
+    options.call_limit = 300ms;
+    {
+        auto session = connect_within(kLong, PrivatePcscd::kReader, options);
+        ASSERT_TRUE(session) << describe(session.error());
+        const auto started = std::chrono::steady_clock::now();
+        {
+            auto transaction = session->card.begin();
+            ASSERT_TRUE(transaction) << describe(transaction.error());
+            for (int i = 0; i < 2; ++i) {
+                const auto response = transaction->transmit(command("00a4000c023f00"));
+                ASSERT_FALSE(response);
+                EXPECT_EQ(response.error().code, Errc::CardFailed) << describe(response.error());
+                EXPECT_EQ(response.error().detail, 0x8010000AU);
+            }
+        }
+        EXPECT_FALSE(session->card.begin());
+        const auto dropped = *std::move(session);
+        EXPECT_LT(std::chrono::steady_clock::now() - started, 2s);
+    }
+    EXPECT_EQ(stuck_threads(), 1U);
+    answers = true;
+    wait_for_none_stuck();
+    auto again = connect_within(kLong, PrivatePcscd::kReader, options);
+    ASSERT_TRUE(again) << describe(again.error());
+    auto transaction = again->card.begin();
+    ASSERT_TRUE(transaction) << describe(transaction.error());
+    EXPECT_TRUE(transaction->transmit(command("00a4000c023f00")));
+}
+
+TEST_F(PcscTest, CardThatIsSlowWithinTheRulesMeetsAnEnd) {
+    VirtualCard slow([](ByteView) {
+        std::this_thread::sleep_for(50ms);
+        return vectors::hex("6101");
+    });
+    slow.insert();
+    ASSERT_TRUE(wait_for([](const ReaderState& state) { return state.present; }));
+    ConnectOptions options;
+    options.command_limit = 400ms;
+    auto session = connect_within(kLong, PrivatePcscd::kReader, options);
+    ASSERT_TRUE(session) << describe(session.error());
+    const auto started = std::chrono::steady_clock::now();
+    auto transaction = session->card.begin();
+    ASSERT_TRUE(transaction);
+    const auto response = transaction->transmit(command("00a40004023f0000"));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, Errc::CardFailed) << describe(response.error());
+    EXPECT_LT(std::chrono::steady_clock::now() - started, 2s);
+    EXPECT_GE(slow.commands(), 3U);
+    EXPECT_LE(slow.commands(), 9U);
+}
+
+TEST_F(PcscTest, WaitForABusyCardIsInterrupted) {
+    VirtualCard busy([](ByteView) { return vectors::hex("9300"); });
+    busy.insert();
+    ASSERT_TRUE(wait_for([](const ReaderState& state) { return state.present; }));
+    std::stop_source stop;
+    ConnectOptions options;
+    options.stop = stop.get_token();
+    auto session = connect_within(kLong, PrivatePcscd::kReader, options);
+    ASSERT_TRUE(session) << describe(session.error());
+    auto transaction = session->card.begin();
+    ASSERT_TRUE(transaction);
+    const auto started = std::chrono::steady_clock::now();
+    std::jthread stopper([&] {
+        std::this_thread::sleep_for(100ms);
+        stop.request_stop();
+    });
+    const auto response = transaction->transmit(command("00b0000001"));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, Errc::Cancelled) << describe(response.error());
+    EXPECT_LT(std::chrono::steady_clock::now() - started, 1s); // ten times 500 ms otherwise
+}
+
+TEST_F(PcscTest, SharedCardWhoseWarmResetFailedOnce) {
+    insert();
+    auto context = ScardContext::establish();
+    ASSERT_TRUE(context);
+    ConnectOptions shared;
+    shared.sharing = Sharing::Shared;
+    auto card = connect(*context, PrivatePcscd::kReader, shared);
+    ASSERT_TRUE(card) << describe(card.error());
+    {
+        auto transaction = card->begin();
+        ASSERT_TRUE(transaction);
+        card_.stay_mute(2); // the reset at the end of this transaction, and pcscd's next try
+    }
+    auto transaction = card->begin();
+    ASSERT_TRUE(transaction) << describe(transaction.error());
+    EXPECT_TRUE(transaction->card_was_reset());
+    EXPECT_TRUE(transaction->transmit(command("00a4000c023f00")));
+}
+
+TEST_F(PcscTest, FrozenPcscdHoldsNoCardUp) {
+    insert();
+    ConnectOptions options;
+    options.call_limit = 300ms;
+    auto session = connect_within(kLong, PrivatePcscd::kReader, options);
+    ASSERT_TRUE(session) << describe(session.error());
+    auto idle = ScardContext::establish();
+    ASSERT_TRUE(idle);
+    pcscd_->freeze();
+    const auto started = std::chrono::steady_clock::now();
+    EXPECT_FALSE(session->card.begin());
+    {
+        const auto dropped = *std::move(session);
+        const auto released = *std::move(idle);
+    }
+    // 300 ms for the call, 3 s at most to leave the card, 2 s to release the other context.
+    EXPECT_LT(std::chrono::steady_clock::now() - started, 7s);
+    pcscd_->thaw();
+    wait_for_none_stuck();
+}
+
+TEST_F(PcscTest, RestartsInARowAreFollowedWithinThreeSeconds) {
+    insert();
+    Reports reports;
+    const auto monitor = watch(reports);
+    ASSERT_TRUE(reports.wait(has_card));
+    for (int i = 0; i < 6; ++i) {
+        pcscd_->stop();
+        ASSERT_TRUE(reports.wait(is_gone)) << i;
+        pcscd_->start();
+        EXPECT_TRUE(reports.wait(has_card, 3s)) << i;
+    }
 }
 
 TEST_F(PcscTest, RestartOfPcscdIsSurvived) {
@@ -485,11 +673,7 @@ TEST_F(PcscTest, FrozenPcscdHoldsNobodyUp) {
     ASSERT_FALSE(session);
     EXPECT_EQ(session.error().code, Errc::TimedOut);
     pcscd_->thaw();
-    const auto end = std::chrono::steady_clock::now() + kLong;
-    while (stuck_connects() != 0 && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(20ms);
-    }
-    EXPECT_EQ(stuck_connects(), 0U);
+    wait_for_none_stuck();
 }
 
 TEST_F(PcscTest, StopWhileWaitingIsQuickEveryTime) {

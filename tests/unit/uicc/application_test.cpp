@@ -149,6 +149,57 @@ TEST_F(OpenUsimTest, ConfiguredMncLengthWhenTheCardDoesNotTell) {
     EXPECT_TRUE(card_.finished()) << card_.trouble();
 }
 
+TEST_F(OpenUsimTest, CountryBeforeConfiguration) {
+    iccid();
+    directory();
+    select();
+    file("6f07", "083901620021436587"); // 310260...
+    no_file("6fad");
+    no_file("6f38");
+    status();
+    options_.configured_mnc_length = 2;
+    const auto application = open();
+    ASSERT_TRUE(application) << describe(application.error()) << card_.trouble();
+    EXPECT_EQ(application->mnc_length, 3U);
+    EXPECT_EQ(application->mnc_source, MncSource::Table);
+    EXPECT_EQ(mnc_source_name(application->mnc_source), "table");
+}
+
+TEST_F(OpenUsimTest, FilesThatNeedNotBeThereKillNoCard) {
+    for (const auto* refusal : {"6982", "6f00", "6283", "6581", "9862"}) {
+        iccid();
+        directory();
+        select();
+        imsi();
+        card_.expect("00a40004026fad00", refusal);
+        file("6f38", kUstAll);
+        card_.expect("00a40004026fdd00", fcp_of_records(0x32, 3) + "9000")
+            .expect("00b2010432", refusal);
+        card_.expect("00a40004026fd600", refusal);
+        status();
+        const auto application = open();
+        ASSERT_TRUE(application) << describe(application.error()) << card_.trouble();
+        EXPECT_TRUE(card_.finished()) << card_.trouble();
+        EXPECT_EQ(application->mnc_source, MncSource::Fallback);
+        EXPECT_TRUE(application->naf_key_centers.empty());
+        EXPECT_EQ(application->gbabp_size, 0U);
+    }
+    // An FCP of nonsense is a refusal too; a reader that fails is not.
+    iccid();
+    directory();
+    select();
+    imsi();
+    card_.expect("00a40004026fad00", "62ff9000");
+    card_.expect_error("00a40004026f3800", Errc::CardFailed, 0x8010002F);
+    expect_error(Errc::CardFailed, 0x8010002F);
+    iccid();
+    directory();
+    select();
+    imsi();
+    card_.expect_error("00a40004026fad00", Errc::CardFailed, 0x80100066);
+    expect_error(Errc::CardFailed, 0x80100066);
+}
+
 TEST_F(OpenUsimTest, GbaWithoutItsFiles) {
     iccid();
     directory();
@@ -327,6 +378,46 @@ TEST(ReadTransparentTest, CardThatGivesLessThanItSaid) {
     EXPECT_TRUE(ends_early.finished()) << ends_early.trouble();
 }
 
+TEST(ReadTransparentTest, SizeThatIsTooLarge) {
+    // 6B00 at the offset where the file has ended.
+    ScriptedCard card;
+    card.expect("00a40804022fe200", fcp_of_file(0x10A) + "9000")
+        .expect("00b00000ff", "981062230000000010f09000")
+        .expect("00b0000aff", "6b00");
+    EXPECT_TRUE(read_iccid(card));
+    EXPECT_TRUE(card.finished()) << card.trouble();
+    ScriptedCard at_once;
+    at_once.expect("00a40804022fe200", fcp_of_file(10) + "9000").expect("00b000000a", "6b00");
+    EXPECT_FALSE(read_iccid(at_once));
+}
+
+TEST(ReadTransparentTest, TotalSizeOnly) {
+    // Tag 81 says how much at most: read until the card gives less.
+    ScriptedCard card;
+    card.expect("00a40804022fe200", "6208820241218102001c9000")
+        .expect("00b0000000", "981062230000000010f09000");
+    EXPECT_TRUE(read_iccid(card));
+    EXPECT_TRUE(card.finished()) << card.trouble();
+    ScriptedCard longer;
+    longer.expect("00a40804022fe200", "6208820241218102020c9000")
+        .expect("00b0000000", "981062230000000010f0" + to_hex(Bytes(246, 0xFF)) + "9000")
+        .expect("00b0010000", "6b00");
+    EXPECT_TRUE(read_iccid(longer));
+    EXPECT_TRUE(longer.finished()) << longer.trouble();
+}
+
+TEST(ReadRecordsTest, NoRecordLength) {
+    ScriptedCard card;
+    card.expect("00a40804022f0000", "6204820242219000")
+        .expect("00b2010400", kDirRecord + "9000")
+        .expect("00b2020400", to_hex(Bytes(0x2B, 0xFF)) + "9000")
+        .expect("00b2030400", "6a83");
+    const auto applications = list_applications(card);
+    ASSERT_TRUE(applications) << card.trouble();
+    EXPECT_EQ(applications->size(), 1U);
+    EXPECT_TRUE(card.finished()) << card.trouble();
+}
+
 TEST(SelectApplicationTest, WithoutFcp) {
     ScriptedCard card;
     card.expect("00a4040c10" + kAid, "9000");
@@ -360,67 +451,6 @@ TEST(ReopenUsimTest, SelectsAndShowsThePinAgain) {
     without_pin.expect("00a4040410" + kAid + "00", fcp_of_application(kPinOff) + "9000");
     EXPECT_TRUE(reopen_usim(without_pin, application, options));
     EXPECT_TRUE(without_pin.finished()) << without_pin.trouble();
-}
-
-TEST(UpdateGbabpTest, WorkedExample) {
-    const auto example = vectors::load("worked_example.json");
-    const std::string b_tid = example["btid"];
-    const std::string lifetime = example["lifetime"];
-    ScriptedCard card;
-    card.expect("00a4000c026fd6", "9000")
-        .expect(static_cast<std::string>(example["gba_u"]["apdu_update_binary_btid_lifetime"]),
-                "9000");
-    EXPECT_TRUE(update_gbabp(card, 160, b_tid, lifetime));
-    EXPECT_TRUE(card.finished()) << card.trouble();
-    // The content that the file must have then: 17 octets of the card's, then ours; it fits
-    // exactly.
-    const auto size =
-        static_cast<std::string>(example["gba_u"]["ef_gbabp_after_update"]).size() / 2;
-    ScriptedCard exact;
-    exact.expect("00a4000c026fd6", "9000")
-        .expect(static_cast<std::string>(example["gba_u"]["apdu_update_binary_btid_lifetime"]),
-                "9110");
-    EXPECT_TRUE(update_gbabp(exact, size, b_tid, lifetime));
-    EXPECT_TRUE(exact.finished()) << exact.trouble();
-    ScriptedCard untouched;
-    const auto too_small = update_gbabp(untouched, size - 1, b_tid, lifetime);
-    ASSERT_FALSE(too_small);
-    EXPECT_EQ(too_small.error().code, Errc::InvalidArgument);
-    EXPECT_TRUE(untouched.finished()) << untouched.trouble();
-}
-
-TEST(UpdateGbabpTest, WhatDoesNotFitIsNotWritten) {
-    ScriptedCard card;
-    for (const auto& [b_tid, lifetime] :
-         {std::pair(std::string(), std::string("2030")), std::pair(std::string("b"), std::string()),
-          std::pair(std::string(234, 'b'), std::string(20, 't')),
-          std::pair(std::string(300, 'b'), std::string("t"))}) {
-        const auto written = update_gbabp(card, 4096, b_tid, lifetime);
-        ASSERT_FALSE(written);
-        EXPECT_EQ(written.error().code, Errc::InvalidArgument);
-    }
-    EXPECT_TRUE(card.finished()) << card.trouble();
-}
-
-TEST(UpdateGbabpTest, Refusals) {
-    const auto with = [](const std::string& select, const std::string& update) {
-        ScriptedCard card;
-        card.expect("00a4000c026fd6", select);
-        if (!update.empty()) {
-            card.expect("00d60011080362746903323033", update);
-        }
-        auto written = update_gbabp(card, 64, "bti", "203");
-        EXPECT_TRUE(card.finished()) << card.trouble();
-        return written ? Error{} : written.error();
-    };
-    EXPECT_EQ(with("6a82", "").code, Errc::NotFound);
-    EXPECT_EQ(with("6982", "").code, Errc::PinRequired);
-    const auto no_pin = with("9000", "6982");
-    EXPECT_EQ(no_pin.code, Errc::PinRequired);
-    EXPECT_EQ(no_pin.detail, 0x6982U);
-    const auto worn_out = with("9000", "6581");
-    EXPECT_EQ(worn_out.code, Errc::CardFailed);
-    EXPECT_EQ(worn_out.detail, 0x6581U);
 }
 
 } // namespace

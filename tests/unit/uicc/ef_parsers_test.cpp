@@ -116,11 +116,27 @@ TEST(MncLengthTest, EfAd) {
 }
 
 TEST(MncLengthTest, Countries) {
-    EXPECT_EQ(usual_mnc_length("310260123456789"), 3U);
-    EXPECT_EQ(usual_mnc_length("302720123456789"), 3U);
-    EXPECT_EQ(usual_mnc_length("262031234567890"), 2U);
-    EXPECT_EQ(usual_mnc_length("001010123456789"), 2U);
-    EXPECT_EQ(usual_mnc_length(""), 2U);
+    // ITU-T E.212; those of AOSP's MccTable.java among them.
+    for (const auto* imsi :
+         {"310260123456789", "302720123456789", "316010123456789", "334020123456789",
+          "338050123456", "342600123456789", "344920123456789", "346140123456789",
+          "348170123456789", "352030123456", "365840123456789", "708001123456789",
+          "722310123456789", "732101123456789"}) {
+        EXPECT_EQ(mnc_length_of_country(imsi), 3U) << imsi;
+    }
+    for (const auto* imsi : {"262031234567890", "001010123456789", "405750123456789", "", "31"}) {
+        EXPECT_FALSE(mnc_length_of_country(imsi)) << imsi;
+    }
+}
+
+TEST(ImsNameTest, ImpiAndDomain) {
+    // TS 31.103 clause 4.2.2; the name as in pySim's test data.
+    EXPECT_EQ(*parse_ims_name(octets("800b7573657240692e7465737400ff")), "user@i.test");
+    EXPECT_EQ(*parse_ims_name(octets("8006692e74657374ffffffff")), "i.test");
+    for (const auto* sample : {"", "ffff", "8000", "8005692e74", "8102616200", "80036120ff",
+                               "800361ff62", "8081", "80840000000161", "8001c3"}) {
+        expect_malformed(parse_ims_name(octets(sample)), sample);
+    }
 }
 
 TEST(ServiceTest, BitsCountFromOne) {

@@ -58,6 +58,22 @@ TEST(FcpTest, Directories) {
     EXPECT_FALSE(none->has_pin_status);
 }
 
+TEST(FcpTest, OldCards) {
+    for (const auto* sample : {"620482024221", "620682044221006e"}) {
+        const auto records = parse(sample); // tag 82 without the record length
+        ASSERT_TRUE(records) << sample;
+        EXPECT_EQ(records->structure, Fcp::Structure::LinearFixed);
+        EXPECT_EQ(records->record_length, 0U);
+    }
+    const auto total = parse("620882024121810200b0");
+    ASSERT_TRUE(total);
+    EXPECT_FALSE(total->file_size);
+    EXPECT_EQ(total->total_size, 0xB0U);
+    const auto application = parse("621282027821840ca0000000871002ff49ff0589");
+    ASSERT_TRUE(application);
+    EXPECT_EQ(to_hex(application->df_name), "a0000000871002ff49ff0589");
+}
+
 TEST(FcpTest, OuterLengthThatLies) {
     EXPECT_FALSE(parse("62188202412183022fe28a01058b032f06028002000a880110"));
     EXPECT_FALSE(parse("62168202412183022fe28a01058b032f06028002000a880110"));
@@ -132,10 +148,11 @@ TEST_P(BadFcps, AreMalformed) {
 
 INSTANTIATE_TEST_SUITE_P(Hostile, BadFcps,
                          testing::Values("", "62", "62ff", "6f0480020010", "9000", "62028000",
-                                         "620780050000000001", "62028200", "620482024221",
-                                         "620682044221006e", "6205c60383010162", "6206c60490008301",
-                                         "6208c606900180830200", "620bc609900180830201028300",
-                                         "6204c6029001", "6203808001", "62820100"));
+                                         "620780050000000001", "62028200", "62028100",
+                                         "620781050000000001", "6205c60383010162",
+                                         "6206c60490008301", "6208c606900180830200",
+                                         "620bc609900180830201028300", "6204c6029001", "6203808001",
+                                         "62820100"));
 
 TEST(FcpTest, ManyKeyReferencesEnd) {
     Bytes content = *from_hex("9008ffffffffffffffff");

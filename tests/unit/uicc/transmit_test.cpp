@@ -84,6 +84,31 @@ TEST_F(TransmitTest, WarningWithDataToFetch) {
     expect(send(Protocol::T0, "00cb800001aa00"), "bbccdd", 0x9000);
 }
 
+TEST_F(TransmitTest, DataBehindAWarning) {
+    card_.expect("00a40004022fe2", "6283")
+        .expect("00c0000000", "6c02")
+        .expect("00c0000002", "62009000");
+    expect(send(Protocol::T0, "00a40004022fe200"), "6200", 0x6283);
+    card_.expect("0088008402aabb", "6300")
+        .expect("00c0000000", "aa6101")
+        .expect("00c0000001", "bb9000");
+    expect(send(Protocol::T0, "0088008402aabb00"), "aabb", 0x6300);
+    // There may be none.
+    card_.expect("00a40004022fe2", "6283").expect("00c0000000", "6f00");
+    expect(send(Protocol::T0, "00a40004022fe200"), "", 0x6283);
+    // Nothing to ask for: it came along, no answer was expected, another protocol, a counter.
+    card_.expect("00a40004022fe2", "62006283");
+    expect(send(Protocol::T0, "00a40004022fe200"), "6200", 0x6283);
+    card_.expect("00b0000002", "aa6282");
+    expect(send(Protocol::T0, "00b0000002"), "aa", 0x6282);
+    card_.expect("00d6000001aa", "6381");
+    expect(send(Protocol::T0, "00d6000001aa"), "", 0x6381);
+    card_.expect("00a40004022fe200", "6283");
+    expect(send(Protocol::T1, "00a40004022fe200"), "", 0x6283);
+    card_.expect("0088008402aabb", "63c1");
+    expect(send(Protocol::T0, "0088008402aabb00"), "", 0x63C1);
+}
+
 TEST_F(TransmitTest, LeIsCorrectedOnce) {
     card_.expect("00b2010400", "6c05");
     card_.expect("00b2010405", "01020304059000");
