@@ -58,6 +58,7 @@ Modem::Modem(const ModemProfile& profile, Slot& slot)
       slot_(slot),
       echo_(profile.echo),
       errors_(profile.errors),
+      power_ups_(slot.power_ups()),
       next_session_(profile.first_session) {}
 
 std::string Modem::error_text(Cme code) const {
@@ -105,6 +106,9 @@ ModemAnswer Modem::line(std::string_view line) {
     }
     if (++lines_ == profile_.hang_up_at) {
         return {.text = {}, .delay = profile_.delay, .hang_up = true};
+    }
+    if (std::exchange(power_ups_, slot_.power_ups()) != slot_.power_ups()) {
+        sessions_.clear(); // its channels are gone
     }
     silent_ = false;
     card_delay_ = {};

@@ -29,8 +29,6 @@ public:
     ModemAnswer line(std::string_view line);
     /// What the caller has to send back of what was typed.
     [[nodiscard]] bool echo() const { return echo_; }
-    /// The card was taken out or put in: its channels are gone.
-    void forget_sessions() { sessions_.clear(); }
 
 private:
     /// +CME ERROR codes (TS 27.007 clause 9.2).
@@ -72,6 +70,7 @@ private:
     bool silent_ = false; ///< the card is mute: no answer to this line
     std::chrono::milliseconds card_delay_{0};
     std::map<unsigned, unsigned> sessions_; ///< to channels of the card
+    std::uint64_t power_ups_;               ///< of the slot, when the sessions were looked at last
     unsigned next_session_;
     unsigned lines_ = 0;
 };

@@ -4,7 +4,7 @@
 #include "testbed/virtual_modem/pty.hpp"
 
 #include <array>
-#include <cerrno>
+#include <poll.h>
 #include <unistd.h>
 #include <utility>
 
@@ -12,7 +12,7 @@ namespace mtkey::testbed {
 namespace {
 
 constexpr std::chrono::milliseconds kForever{-1};
-constexpr std::chrono::milliseconds kPause{1};
+constexpr int kPatience = 1000; // milliseconds
 constexpr std::size_t kLongestLine = 1024;
 enum class Next { GoOn, HangUp, End };
 
@@ -35,10 +35,7 @@ public:
     }
 
 private:
-    Result<Next> after(Event event) {
-        if (event == Event::CardChanged) {
-            modem_.forget_sessions();
-        }
+    static Result<Next> after(Event event) {
         return event == Event::End ? Next::End : event == Event::HangUp ? Next::HangUp : Next::GoOn;
     }
 
@@ -48,7 +45,7 @@ private:
         for (ssize_t i = 0; i < got; ++i) {
             const char c = octets[static_cast<std::size_t>(i)];
             if (modem_.echo()) {
-                MTKEY_CHECK(say({&c, 1}));
+                say({&c, 1});
             }
             if (c != '\r') {
                 // A line feed behind the carriage return belongs to nobody; noise has no end.
@@ -78,23 +75,23 @@ private:
         if (answer.hang_up) {
             return Next::HangUp;
         }
-        MTKEY_CHECK(say(answer.text));
+        say(answer.text);
         return Next::GoOn;
     }
 
     /// What a user who does not read leaves no room for is lost, as on a cable.
-    Result<void> say(std::string_view text) {
-        unsigned patience = 1000;
-        while (!text.empty() && patience > 0) {
+    void say(std::string_view text) {
+        while (!text.empty()) {
             const ssize_t done = ::write(fd_, text.data(), text.size());
             if (done > 0) {
                 text.remove_prefix(static_cast<std::size_t>(done));
-            } else {
-                --patience;
-                MTKEY_TRY(station_.wait(-1, kPause));
+                continue;
+            }
+            pollfd room{fd_, POLLOUT, 0};
+            if (::poll(&room, 1, kPatience) == 0) {
+                return;
             }
         }
-        return {};
     }
 
     Station& station_;

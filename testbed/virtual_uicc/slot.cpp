@@ -90,6 +90,7 @@ Result<void> Slot::load(const std::string& path) {
 }
 
 void Slot::power_up() {
+    ++power_ups_;
     since_power_up_ = 0;
     mute_ = false;
     endless_.reset();

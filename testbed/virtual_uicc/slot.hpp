@@ -45,6 +45,7 @@ public:
     void power_up();
     SlotAnswer transmit(ByteView command);
 
+    [[nodiscard]] std::uint64_t power_ups() const { return power_ups_; }
     [[nodiscard]] std::uint64_t commands() const { return commands_; }
     [[nodiscard]] std::uint64_t commands_since_power_up() const { return since_power_up_; }
 
@@ -64,6 +65,7 @@ private:
     std::optional<Fault::Kind> endless_;
     std::uint64_t commands_ = 0; ///< since the start, or since another profile was put in
     std::uint64_t since_power_up_ = 0;
+    std::uint64_t power_ups_ = 0;
 };
 
 } // namespace mtkey::testbed

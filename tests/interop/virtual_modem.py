@@ -80,6 +80,13 @@ class ModemTest(unittest.TestCase):
                          line(f'+CSIM: {len(answer) + 4},"{answer}9000"', "OK"))
         self.assertEqual(self.at('AT+CSIM=12,"00A40004022FE2"', "+CME"), line("+CME ERROR: 50"))
 
+    def test_sessions_end_with_the_card(self) -> None:
+        self.start()
+        self.assertEqual(self.at(f'AT+CCHO="{USIM.hex()}"'), line("+CCHO: 5", "OK"))
+        self.control.say("remove")
+        self.control.say("insert")
+        self.assertEqual(self.at('AT+CGLA=5,10,"00B0870009"', "+CME"), line("+CME ERROR: 21"))
+
     def test_errors_and_echo(self) -> None:
         self.start("echo = true\nerrors = 0")
         self.assertEqual(self.at("AT"), "AT\r" + line("OK"))

@@ -57,9 +57,17 @@ TEST(CardFiles, FcpNamesConditionsOrARecordOfEfArr) {
         const std::string fcp = card.ask("00a40004026f0700");
         EXPECT_EQ(fcp.find("ab10800101a40683010195010880010297") != std::string::npos, !arr);
         EXPECT_EQ(fcp.find("8b036f0601") != std::string::npos, arr) << fcp;
+        const std::string gbabp = card.ask("00a40004026fd600"); // PIN for both
+        EXPECT_EQ(gbabp.find("8b036f0603") != std::string::npos, arr) << gbabp;
         EXPECT_EQ(card.ask("00a4000c026f06"), arr ? kOk : "6a82");
         if (arr) {
             EXPECT_TRUE(card.ask("00b2010400").starts_with("800101a4068301019501088001029700"));
+            EXPECT_TRUE(card.ask("00b2020400")
+                            .starts_with("800101900080010297"
+                                         "00"));
+            EXPECT_TRUE(card.ask("00b2030400")
+                            .starts_with("800101a406830101950108"
+                                         "800102a406830101950108"));
         }
     }
 }

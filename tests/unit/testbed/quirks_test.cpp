@@ -95,7 +95,7 @@ TEST(Quirks, DeactivatedFile) {
 }
 
 TEST(Quirks, GbabpWithoutRoom) {
-    for (const std::size_t size : {0, 1, 16, 17, 18, 19, 20}) {
+    for (const std::size_t size : {0U, 1U, 16U, 17U, 18U, 19U, 20U}) {
         auto profile = both_applications(Protocol::T1);
         profile.quirks.gbabp_size = size;
         TestCard card(profile, "ff9bb4d0b606");
