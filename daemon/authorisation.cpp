@@ -28,6 +28,8 @@ std::string action_id(Action action) {
     switch (action) {
     case Action::Bootstrap:
         return "org.mtkeyd1.bootstrap";
+    case Action::SendPin:
+        return "org.mtkeyd1.send-pin";
     case Action::ManageDevices:
         return "org.mtkeyd1.manage-devices";
     case Action::Configure:
@@ -44,20 +46,34 @@ Caller current_caller(const sdbus::IObject& object) {
     return Caller{message->getSender(), OpenMessage::interactive(*message)};
 }
 
-Authorisation::Authorisation(sdbus::IConnection& connection)
-    : connection_(connection),
+std::optional<Refusal> polkit_verdict(bool authorised, bool challenge, bool interactive,
+                                      Action action) {
+    if (authorised) {
+        return std::nullopt;
+    }
+    const std::string id = action_id(action);
+    if (!challenge) {
+        return Refusal{id + ": polkit says no"};
+    }
+    if (!interactive) {
+        return Refusal{id + ": polkit wants to ask the user, and the caller does not let it", true};
+    }
+    return Refusal{id + ": polkit found nobody to ask (is an agent running?)"};
+}
+
+Authorisation::Authorisation(sdbus::IConnection& connection, OwnUser own_user)
+    : own_user_(own_user),
       polkit_(sdbus::createProxy(connection, "org.freedesktop.PolicyKit1",
                                  "/org/freedesktop/PolicyKit1/Authority")),
       bus_(sdbus::createProxy(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus")) {}
 
 Authorisation::~Authorisation() = default;
 
-void Authorisation::check(const Caller& caller, Action action,
-                          std::function<void(Result<void>)> decided) {
+void Authorisation::check(const Caller& caller, Action action, Decided decided) {
     using Details = std::map<std::string, std::string>;
     using Verdict = sdbus::Struct<bool, bool, Details>;
-    const auto refuse = [action](std::string_view why) {
-        return fail(Errc::NotAuthorized, action_id(action) + ": " + std::string(why));
+    const auto refuse = [action, decided](std::string_view why) {
+        decided(Refusal{action_id(action) + ": " + std::string(why)});
     };
     const auto ask_polkit = [this, caller, action, decided, refuse] {
         const std::map<std::string, sdbus::Variant> subject_details{
@@ -69,14 +85,13 @@ void Authorisation::check(const Caller& caller, Action action,
             .withTimeout(kPolkitTimeout)
             .withArguments(subject, action_id(action), Details{},
                            caller.interactive ? kAllowUserInteraction : 0U, std::string())
-            .uponReplyInvoke([decided, refuse](const sdbus::Error* error, const Verdict& verdict) {
+            .uponReplyInvoke([caller, action, decided, refuse](const sdbus::Error* error,
+                                                               const Verdict& verdict) {
                 if (error != nullptr) {
-                    decided(refuse("polkit does not answer; root may"));
-                } else if (!std::get<0>(verdict)) {
-                    decided(refuse(std::get<1>(verdict) ? "polkit wants to ask the user"
-                                                        : "polkit says no"));
+                    refuse("polkit does not answer; root may");
                 } else {
-                    decided({});
+                    decided(polkit_verdict(std::get<0>(verdict), std::get<1>(verdict),
+                                           caller.interactive, action));
                 }
             });
     };
@@ -85,25 +100,25 @@ void Authorisation::check(const Caller& caller, Action action,
             .onInterface("org.freedesktop.DBus")
             .withTimeout(std::chrono::seconds(5))
             .withArguments(caller.name)
-            .uponReplyInvoke(
-                [decided, refuse, ask_polkit](const sdbus::Error* error, const std::uint32_t& uid) {
-                    // An exception that leaves a reply handler would end the process
-                    // (sdbus-c++ 1.2).
-                    try {
-                        if (error != nullptr) {
-                            decided(refuse("the caller has left the bus"));
-                        } else if (uid == 0 || uid == ::geteuid()) {
-                            decided({});
-                        } else {
-                            ask_polkit();
-                        }
-                    } catch (const std::exception& problem) {
-                        log(LogLevel::Error, "authorisation failed", {{"reason", problem.what()}});
-                        decided(refuse("internal error"));
+            .uponReplyInvoke([own_user = own_user_, decided, refuse,
+                              ask_polkit](const sdbus::Error* error, const std::uint32_t& uid) {
+                // An exception that leaves a reply handler would end the process
+                // (sdbus-c++ 1.2).
+                try {
+                    if (error != nullptr) {
+                        refuse("the caller has left the bus");
+                    } else if (own_user == OwnUser::Passes && (uid == 0 || uid == ::geteuid())) {
+                        decided(std::nullopt);
+                    } else {
+                        ask_polkit();
                     }
-                });
+                } catch (const std::exception& problem) {
+                    log(LogLevel::Error, "authorisation failed", {{"reason", problem.what()}});
+                    refuse("internal error");
+                }
+            });
     } catch (const sdbus::Error& error) {
-        decided(refuse(error.what()));
+        refuse(error.what());
     }
 }
 

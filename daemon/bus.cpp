@@ -24,12 +24,13 @@ void quietly(Work work) {
 
 class Bus::Impl {
 public:
-    Impl(Reactor& reactor, Mt& mt, TransportHost& transports, const std::string& address)
+    Impl(Reactor& reactor, Mt& mt, TransportHost& transports, const std::string& address,
+         OwnUser own_user)
         : reactor_(reactor),
           mt_(mt),
           connection_(address.empty() ? sdbus::createSystemBusConnection()
                                       : sdbus::createSessionBusConnectionWithAddress(address)),
-          authorisation_(*connection_),
+          authorisation_(*connection_, own_user),
           context_{*connection_, mt, transports, authorisation_, [this] { return session_path_; }},
           timer_(reactor.timer()) {
         manager_ = std::make_unique<ManagerObject>(context_);
@@ -90,7 +91,11 @@ public:
             show_uicc();
             show_session();
             show_nafs();
-            manager_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Manager1", {"State"});
+            if (const auto state = manager_->State(); state != shown_state_) {
+                shown_state_ = state;
+                manager_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Manager1",
+                                                                  {"State"});
+            }
         });
         flush();
     }
@@ -156,11 +161,13 @@ private:
         const bool present = !mt_.card().state().reader.empty();
         if (present && !uicc_) {
             uicc_ = std::make_unique<UiccObject>(context_);
+            shown_uicc_ = uicc_->all();
             uicc_->getObject().emitInterfacesAddedSignal();
         } else if (!present && uicc_) {
             uicc_->getObject().emitInterfacesRemovedSignal();
             uicc_.reset();
-        } else if (uicc_) {
+        } else if (uicc_ && uicc_->all() != shown_uicc_) {
+            shown_uicc_ = uicc_->all();
             uicc_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Uicc1");
         }
     }
@@ -211,7 +218,9 @@ private:
     std::string session_path_ = "/";
     BusContext context_;
     std::unique_ptr<ManagerObject> manager_;
+    std::string shown_state_;
     std::unique_ptr<UiccObject> uicc_;
+    UiccObject::All shown_uicc_;
     std::unique_ptr<SessionObject> session_;
     std::string session_b_tid_;
     unsigned sessions_ = 0;
@@ -227,15 +236,15 @@ Bus::Bus(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Bus::~Bus() = default;
 
 Result<std::unique_ptr<Bus>> Bus::create(Reactor& reactor, Mt& mt, TransportHost& transports,
-                                         const std::string& address) {
+                                         const std::string& address, OwnUser own_user) {
     try {
         return std::unique_ptr<Bus>(
-            new Bus(std::make_unique<Impl>(reactor, mt, transports, address)));
+            new Bus(std::make_unique<Impl>(reactor, mt, transports, address, own_user)));
     } catch (const std::exception& error) {
         return fail(Errc::NotReady, "D-Bus " + (address.empty() ? "system bus" : address) + ": " +
                                         printable(error.what()) +
                                         "; is the bus running and is the name org.mtkeyd1 free and "
-                                        "allowed (mtkeyd.conf in dbus-1/system.d)?");
+                                        "allowed (org.mtkeyd1.conf in dbus-1/system.d)?");
     }
 }
 

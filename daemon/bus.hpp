@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "daemon/authorisation.hpp"
 #include "daemon/mt.hpp"
 #include "daemon/reactor.hpp"
 #include "daemon/transport_host.hpp"
@@ -17,7 +18,8 @@ class Bus {
 public:
     /// Connects, exports everything, then takes the name. `address` "" = the system bus.
     static Result<std::unique_ptr<Bus>> create(Reactor& reactor, Mt& mt, TransportHost& transports,
-                                               const std::string& address);
+                                               const std::string& address,
+                                               OwnUser own_user = OwnUser::Passes);
     ~Bus();
     Bus(const Bus&) = delete;
     Bus& operator=(const Bus&) = delete;

@@ -2,17 +2,29 @@
 #include "daemon/bus_objects.hpp"
 
 #include "base/encoding.hpp"
+#include "base/file.hpp"
 #include "base/hash.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <memory>
 #include <optional>
 
 namespace mtkey::daemon {
 namespace {
 
+constexpr std::size_t kLongestPin = 8;
+
 sdbus::Error to_bus(const Error& error) {
     return sdbus::Error("org.mtkeyd1.Error." + std::string(info(error.code).name), describe(error));
+}
+
+sdbus::Error to_bus(const Refusal& refusal) {
+    if (refusal.interaction_would_help) {
+        return sdbus::Error("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+                            refusal.why);
+    }
+    return to_bus(Error{Errc::NotAuthorized, 0, refusal.why});
 }
 
 std::uint64_t seconds(UtcTime time) {
@@ -35,7 +47,7 @@ public:
     void give(const Outputs&... values) {
         send([&](const auto& result) { result.returnResults(values...); });
     }
-    void refuse(const Error& error) {
+    void refuse(const auto& error) { // Error or Refusal
         send([&](const auto& result) { result.returnError(to_bus(error)); });
     }
 
@@ -55,10 +67,11 @@ private:
     std::optional<sdbus::Result<Outputs...>> result_;
 };
 
-/// Asks for authorisation, then works. `work` gets the reply and may keep it.
+/// Asks for authorisation, then works. `work` gets the reply and may keep it. `interactive`: what
+/// the caller says beside the flag of its message, which not every client can set.
 template <typename... Outputs, typename Work>
 void authorised(BusContext& context, sdbus::IObject& object, sdbus::Result<Outputs...>&& result,
-                Action action, Work work) {
+                Action action, Work work, bool interactive = false) {
     auto reply = std::make_shared<Reply<Outputs...>>(std::move(result));
     const auto guarded = [reply](auto&& body) {
         try {
@@ -69,10 +82,12 @@ void authorised(BusContext& context, sdbus::IObject& object, sdbus::Result<Outpu
         }
     };
     guarded([&] {
-        context.authorisation.check(current_caller(object), action,
-                                    [reply, work, guarded](const Result<void>& decided) {
-                                        if (!decided) {
-                                            reply->refuse(decided.error());
+        auto caller = current_caller(object);
+        caller.interactive = caller.interactive || interactive;
+        context.authorisation.check(caller, action,
+                                    [reply, work, guarded](const std::optional<Refusal>& refusal) {
+                                        if (refusal) {
+                                            reply->refuse(*refusal);
                                             return;
                                         }
                                         guarded([&] { work(reply); });
@@ -122,41 +137,47 @@ ManagerObject::ManagerObject(BusContext& context)
 void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options options) {
     const bool force = option(options, "force", false);
     const auto naf = option(options, "naf", std::string());
-    authorised(context_, getObject(), std::move(result), Action::Bootstrap,
-               [this, force, naf](auto reply) {
-                   std::optional<kdf::NafId> naf_id;
-                   if (!naf.empty()) {
-                       for (const auto& entry : context_.mt.nafs().entries()) {
-                           if (entry.naf_id.fqdn == naf) {
-                               naf_id = entry.naf_id;
-                           }
-                       }
-                       if (!naf_id) {
-                           reply->refuse(Error{Errc::NafNotAllowed, 0, printable(naf)});
-                           return;
-                       }
-                   }
-                   context_.mt.card().bootstrap(
-                       force, [this, reply, naf_id](const Result<void>& done) {
-                           if (!done) {
-                               reply->refuse(done.error());
-                               return;
-                           }
-                           const auto facts = context_.mt.context();
-                           if (!naf_id || !facts) {
-                               reply->give(context_.session_path());
-                               return;
-                           }
-                           context_.mt.card().naf_key(*naf_id, facts->b_tid,
-                                                      [this, reply](const Result<NafKey>& key) {
-                                                          if (key) {
-                                                              reply->give(context_.session_path());
-                                                          } else {
-                                                              reply->refuse(key.error());
-                                                          }
-                                                      });
-                       });
-               });
+    const bool interactive = option(options, "interactive", false);
+    authorised(
+        context_, getObject(), std::move(result), Action::Bootstrap,
+        [this, force, naf](auto reply) {
+            std::optional<kdf::NafId> naf_id;
+            if (!naf.empty()) {
+                for (const auto& entry : context_.mt.nafs().entries()) {
+                    if (entry.naf_id.fqdn == naf) {
+                        naf_id = entry.naf_id;
+                    }
+                }
+                if (!naf_id) {
+                    reply->refuse(Error{Errc::NafNotAllowed, 0, printable(naf)});
+                    return;
+                }
+            }
+            context_.mt.card().bootstrap(force, [this, reply, naf_id](const Result<void>& done) {
+                if (!done) {
+                    reply->refuse(done.error());
+                    return;
+                }
+                const auto facts = context_.mt.context();
+                if (!facts || context_.session_path() == "/") {
+                    reply->refuse(Error{Errc::NoCard, 0, "the UICC has left"});
+                    return;
+                }
+                if (!naf_id) {
+                    reply->give(context_.session_path());
+                    return;
+                }
+                context_.mt.card().naf_key(*naf_id, facts->b_tid,
+                                           [this, reply](const Result<NafKey>& key) {
+                                               if (key) {
+                                                   reply->give(context_.session_path());
+                                               } else {
+                                                   reply->refuse(key.error());
+                                               }
+                                           });
+            });
+        },
+        interactive);
 }
 
 void ManagerObject::CancelBootstrap(sdbus::Result<>&& result) {
@@ -169,9 +190,11 @@ void ManagerObject::CancelBootstrap(sdbus::Result<>&& result) {
     });
 }
 
-void ManagerObject::ForgetDevice(sdbus::Result<>&& result, std::string device_id, Options) {
-    authorised(context_, getObject(), std::move(result), Action::ManageDevices,
-               [this, device_id](auto reply) { finish(reply)(context_.mt.forget(device_id)); });
+void ManagerObject::ForgetDevice(sdbus::Result<>&& result, std::string device_id, Options options) {
+    authorised(
+        context_, getObject(), std::move(result), Action::ManageDevices,
+        [this, device_id](auto reply) { finish(reply)(context_.mt.forget(device_id)); },
+        option(options, "interactive", false));
 }
 
 std::string ManagerObject::Version() {
@@ -231,6 +254,23 @@ UiccObject::UiccObject(BusContext& context)
     registerAdaptor();
 }
 
+void UiccObject::SendPin(sdbus::Result<>&& result, sdbus::UnixFd pin,
+                         std::map<std::string, sdbus::Variant> options) {
+    authorised(
+        context_, getObject(), std::move(result), Action::SendPin,
+        [&context = context_, pin](auto reply) {
+            // Not for one moment do we wait for what a caller has not written.
+            ::fcntl(pin.get(), F_SETFL, O_NONBLOCK);
+            auto digits = read_secret_fd(pin.get(), kLongestPin);
+            if (!digits) {
+                reply->refuse(Error{Errc::InvalidArgument, 0, "the descriptor holds no PIN"});
+                return;
+            }
+            context.mt.card().send_pin(*std::move(digits), finish(reply));
+        },
+        option(options, "interactive", false));
+}
+
 std::string UiccObject::Reader() {
     return printable(context_.mt.card().state().reader);
 }
@@ -261,6 +301,7 @@ SessionObject::SessionObject(BusContext& context, const std::string& path)
     const auto& state = context.mt.card().state();
     mode_ = gba::to_text(state.mode);
     if (state.context) {
+        whole_b_tid_ = state.context->b_tid;
         b_tid_ = masked_b_tid(state.context->b_tid);
         created_ = seconds(state.context->created);
         expires_ = seconds(state.context->expires);
@@ -271,8 +312,12 @@ SessionObject::SessionObject(BusContext& context, const std::string& path)
 }
 
 void SessionObject::Discard(sdbus::Result<>&& result) {
+    // Without `this`: the bus drops this object when the session ends, also while polkit asks a
+    // person whether it may. Another session that is there by then is not the one that was meant.
     authorised(context_, getObject(), std::move(result), Action::Bootstrap,
-               [this](auto reply) { context_.mt.card().discard([reply] { reply->give(); }); });
+               [&context = context_, b_tid = whole_b_tid_](auto reply) {
+                   context.mt.card().discard(b_tid, finish(reply));
+               });
 }
 
 // ---- NafKeyCenter1
@@ -306,13 +351,14 @@ DeviceView DeviceObject::view() const {
 }
 
 void DeviceObject::Revoke(sdbus::Result<>&& result) {
-    authorised(context_, getObject(), std::move(result), Action::ManageDevices, [this](auto reply) {
-        if (context_.mt.store().find(device_id_) == nullptr) {
-            reply->refuse(Error{Errc::NoKey, 0, device_id_});
-        } else {
-            finish(reply)(context_.mt.forget(device_id_));
-        }
-    });
+    authorised(context_, getObject(), std::move(result), Action::ManageDevices,
+               [&context = context_, device_id = device_id_](auto reply) {
+                   if (context.mt.store().find(device_id) == nullptr) {
+                       reply->refuse(Error{Errc::NoKey, 0, device_id});
+                   } else {
+                       finish(reply)(context.mt.forget(device_id));
+                   }
+               });
 }
 
 bool DeviceObject::Confirmed() {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <sdbus-c++/sdbus-c++.h>
 #include <string>
+#include <tuple>
 
 namespace mtkey::daemon {
 
@@ -40,6 +41,7 @@ public:
     explicit ManagerObject(BusContext& context);
     ~ManagerObject() { unregisterAdaptor(); }
     using ObjectHolder::getObject;
+    std::string State() override;
 
 private:
     using Options = std::map<std::string, sdbus::Variant>;
@@ -48,7 +50,6 @@ private:
     void ForgetDevice(sdbus::Result<>&& result, std::string device_id, Options options) override;
     std::string Version() override;
     std::vector<std::string> Features() override;
-    std::string State() override;
     std::string GbaPolicy() override;
     std::map<std::string, std::uint64_t> Statistics() override;
     BusContext& context_;
@@ -58,11 +59,19 @@ class UiccObject final
     : public sdbus::AdaptorInterfaces<sdbus::ManagedObject_adaptor, sdbus::Properties_adaptor,
                                       org::mtkeyd1::Uicc1_adaptor> {
 public:
+    /// What all its properties are now, to tell whether anything has changed.
+    using All = std::tuple<std::string, std::string, std::string, std::int32_t, bool, std::string,
+                           sdbus::Struct<std::string, std::string>>;
     explicit UiccObject(BusContext& context);
     ~UiccObject() { unregisterAdaptor(); }
     using ObjectHolder::getObject;
+    [[nodiscard]] All all() {
+        return {Reader(), Identity(), State(), PinAttemptsLeft(), GbaU(), MncSource(), LastError()};
+    }
 
 private:
+    void SendPin(sdbus::Result<>&& result, sdbus::UnixFd pin,
+                 std::map<std::string, sdbus::Variant> options) override;
     std::string Reader() override;
     std::string Identity() override;
     std::string State() override;
@@ -93,6 +102,7 @@ private:
     std::uint32_t Authenticates() override { return authenticates_; }
     BusContext& context_;
     std::string mode_;
+    std::string whole_b_tid_; ///< never shown
     std::string b_tid_;
     std::uint64_t created_ = 0;
     std::uint64_t expires_ = 0;

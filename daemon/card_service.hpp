@@ -44,7 +44,8 @@ struct NafKey {
     std::string b_tid;
     gba::Mode mode = gba::Mode::GbaMe;
     std::string uicc;
-    UtcTime ks_expires{};
+    UtcTime ks_expires{}; ///< in the BSF's time
+    UtcTime ks_local_end{};
     BootTime ks_deadline{};
 };
 
@@ -62,10 +63,13 @@ public:
     /// more, or when the UICC says that it has no Ks.
     virtual void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                          std::function<void(Result<NafKey>)> done) = 0;
-    /// False when no run is in progress.
+    /// Shows this PIN to a card that wants one, once. Rejected when none is wanted.
+    virtual void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) = 0;
+    /// The run that is queued or under way ends as Cancelled for all that joined it. False when
+    /// there is none.
     virtual bool cancel() = 0;
-    /// Forgets the context.
-    virtual void discard(std::function<void()> done) = 0;
+    /// Forgets the context of this B-TID; NotFound when the present one is another's.
+    virtual void discard(const std::string& b_tid, std::function<void(Result<void>)> done) = 0;
 };
 
 } // namespace mtkey::daemon

@@ -7,12 +7,14 @@
 #include "base/steps.hpp"
 #include "gba/identities.hpp"
 
+#include <algorithm>
+
 namespace mtkey::daemon {
 namespace {
 
-constexpr std::chrono::seconds kConnectLimit{10};
-// Another program that is just leaving the reader gets this long.
-constexpr std::chrono::seconds kBusyPatience{3};
+// A card that could not be opened is tried again: it may be held by another program, or just in.
+constexpr std::chrono::seconds kFirstBackOff{1};
+constexpr std::chrono::seconds kLongestBackOff{60};
 
 std::string identity_hash(std::string_view iccid, std::string_view impi) {
     Bytes lengths;
@@ -55,16 +57,25 @@ CardState::State state_after(Errc code) {
     }
 }
 
-/// The card, or the way to it, is lost: nothing that was read or made with it may be used on.
-bool card_lost(Errc code) {
-    return code == Errc::NoCard || code == Errc::NoReader || code == Errc::CardFailed ||
-           code == Errc::ReaderBusy;
+/// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
+/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
+/// status word that makes no sense is none of these: the card is there and has answered.
+bool ends_card(const Error& error) {
+    const bool answered = error.detail > 0 && error.detail <= 0xFFFF; // SW1SW2, not a SCARD code
+    return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
+           (state_after(error.code) != CardState::State::Failed);
 }
 
 } // namespace
 
-CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& random)
-    : config_(config), clock_(clock), random_(random) {
+CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& random,
+                   Interruption& interruption, CardPorts ports)
+    : config_(config),
+      clock_(clock),
+      random_(random),
+      interruption_(interruption),
+      ports_(std::move(ports)),
+      back_off_(kFirstBackOff) {
     for (const char* name : {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs",
                              "gba_runs_failed", "gba_u_runs", "gba_me_runs", "naf_keys_derived"}) {
         statistics_[name] = 0;
@@ -72,42 +83,57 @@ CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& rando
 }
 
 void CardWork::readers_changed(const uicc::ReaderReport& report) {
-    if (!report.service) {
-        close(CardState::State::NoReader);
-        reader_.clear();
-        return;
-    }
     const uicc::ReaderState* chosen = nullptr;
     for (const auto& reader : report.readers) {
-        if (reader.present && (chosen == nullptr || reader.name == reader_)) {
+        if (report.service && reader.present && (chosen == nullptr || reader.name == reader_)) {
             chosen = &reader;
         }
     }
     if (chosen == nullptr) {
         close(report.readers.empty() ? CardState::State::NoReader : CardState::State::NoCard);
         reader_.clear();
+        interruption_.use(std::nullopt);
         return;
     }
     // The upper half of the state counts insertions and removals: a card that was out however
     // shortly is another one.
     const std::uint32_t event = chosen->raw >> 16;
-    if (chosen->name == reader_ && event == event_ && open_) {
+    const bool known = chosen->name == reader_ && event == event_;
+    if (known && open_ && !chosen->mute) {
         return;
     }
-    const bool tried = chosen->name == reader_ && event == event_;
     reader_ = chosen->name;
     event_ = event;
     if (chosen->mute) {
         close(CardState::State::Mute);
-    } else if (!tried || state_ == CardState::State::Busy) {
-        close(CardState::State::NoCard);
-        if (const auto opened = open(reader_); !opened) {
-            failed(opened.error());
-        }
+        interruption_.use(std::nullopt);
+        return;
+    }
+    interruption_.use(Interruption::Place{reader_, event_});
+    if (known && state_ != CardState::State::Busy && state_ != CardState::State::Mute) {
+        return; // tried before
+    }
+    close(CardState::State::NoCard);
+    back_off_ = kFirstBackOff;
+    if (const auto opened = open(); !opened) {
+        failed(opened.error());
+    }
+}
+
+void CardWork::retry() {
+    retry_at_.reset();
+    if (open_ || reader_.empty()) {
+        return;
+    }
+    if (const auto opened = open(); !opened) {
+        failed(opened.error());
     }
 }
 
 std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
+    if (given_pin_) {
+        return given_pin_->clone();
+    }
     if (config_.uicc.pin_file.empty() || refused_pins_.contains(iccid)) {
         return std::nullopt;
     }
@@ -134,23 +160,29 @@ uicc::OpenOptions CardWork::open_options() {
     return out;
 }
 
-Result<void> CardWork::open(const std::string& reader) {
-    uicc::ConnectOptions options;
-    options.sharing = config_.uicc.exclusive ? uicc::Sharing::Exclusive : uicc::Sharing::Shared;
-    options.patience = kBusyPatience;
-    auto session = MTKEY_TRY(uicc::connect_within(kConnectLimit, reader, options));
-    apdus_seen_ = 0;
-    open_.emplace(Open{std::move(session), std::nullopt, {}, {}, {}});
-    open_->transaction.emplace(MTKEY_TRY(open_->session.card.begin()));
+/// A PIN that was refused is never sent again to this card (threats U5).
+void CardWork::note_pin(const Error& error) {
+    if (error.code == Errc::PinIncorrect) {
+        if (!given_pin_) {
+            refused_pins_.insert(asked_iccid_);
+        }
+        pin_attempts_left_ = static_cast<int>(error.detail);
+    }
+}
 
-    auto application = uicc::open_usim(*open_->transaction, open_options());
+Result<void> CardWork::open() {
+    if (interruption_.lost()) {
+        return fail(Errc::NoCard, "the UICC has left");
+    }
+    auto link = MTKEY_TRY(ports_.connect(reader_));
+    apdus_seen_ = 0;
+    open_.emplace(Open{std::move(link), nullptr, {}, {}, {}});
+    open_->card = MTKEY_TRY(open_->link->begin());
+
+    auto application = uicc::open_usim(*open_->card, open_options());
     note_apdus();
     if (!application) {
-        if (application.error().code == Errc::PinIncorrect) {
-            // Never sent again to this card (threats U5).
-            refused_pins_.insert(asked_iccid_);
-            pin_attempts_left_ = static_cast<int>(application.error().detail);
-        }
+        note_pin(application.error());
         return std::unexpected(application.error());
     }
     open_->application = *std::move(application);
@@ -160,11 +192,11 @@ Result<void> CardWork::open(const std::string& reader) {
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
     state_ = CardState::State::Ready;
     last_error_.reset();
-    if (!config_.uicc.exclusive) {
-        open_->transaction.reset();
-    }
+    retry_at_.reset();
+    back_off_ = kFirstBackOff;
+    end_job();
     log(LogLevel::Notice, "UICC ready",
-        {{"reader", reader},
+        {{"reader", reader_},
          {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
@@ -173,9 +205,10 @@ Result<void> CardWork::open(const std::string& reader) {
 void CardWork::close(CardState::State state) {
     // Ks, Ks_(ext)_NAF and B-TID go with the card (design.md decision 6).
     context_.reset();
+    given_pin_.reset();
+    retry_at_.reset();
     if (open_) {
         note_apdus();
-        open_->transaction.reset();
         open_.reset();
         log(LogLevel::Notice, "UICC closed", {{"reader", reader_}});
     }
@@ -183,49 +216,55 @@ void CardWork::close(CardState::State state) {
 }
 
 void CardWork::failed(const Error& error) {
-    if (state_ != CardState::State::Ready || card_lost(error.code)) {
+    if (state_ != CardState::State::Ready || ends_card(error)) {
         close(state_after(error.code));
         log_warning("UICC in " + reader_, error);
+        using enum CardState::State;
+        if (!reader_.empty() && state_ != PinRequired && state_ != PinBlocked &&
+            error.code != Errc::NotSupportedByCard) {
+            retry_at_ = clock_.boot_now() + back_off_;
+            back_off_ = std::min(back_off_ * 2, kLongestBackOff);
+        }
     }
     last_error_ = error;
 }
 
 void CardWork::note_apdus() {
-    const unsigned now = open_ ? open_->session.card.apdu_count() : 0;
+    const unsigned now = open_ ? open_->link->apdu_count() : 0;
     statistics_["apdus"] += now - apdus_seen_;
     apdus_seen_ = now;
 }
 
 Result<uicc::CardChannel*> CardWork::begin_job() {
+    if (interruption_.lost()) {
+        return fail(Errc::NoCard, "the UICC has left");
+    }
     if (!open_) {
         if (reader_.empty()) {
             return fail(state_ == CardState::State::NoReader ? Errc::NoReader : Errc::NoCard);
         }
         // Busy or failed before: the other program may have left by now.
-        if (const auto opened = open(reader_); !opened) {
-            failed(opened.error());
-            return std::unexpected(opened.error());
-        }
+        MTKEY_CHECK(open());
     }
-    if (!open_->transaction) {
-        open_->transaction.emplace(MTKEY_TRY(open_->session.card.begin()));
+    if (open_->card == nullptr) {
+        open_->card = MTKEY_TRY(open_->link->begin());
         // Somebody else may have used the card, and it was reset when we left it: selection and PIN
         // are gone.
-        const auto selected =
-            uicc::reopen_usim(*open_->transaction, open_->application, open_options());
+        const auto selected = uicc::reopen_usim(*open_->card, open_->application, open_options());
         if (!selected) {
-            open_->transaction.reset();
-            failed(selected.error());
+            note_pin(selected.error());
+            end_job();
             return std::unexpected(selected.error());
         }
     }
-    return &*open_->transaction;
+    return open_->card;
 }
 
 void CardWork::end_job() {
     note_apdus();
     if (open_ && !config_.uicc.exclusive) {
-        open_->transaction.reset();
+        open_->card = nullptr;
+        open_->link->end();
     }
 }
 
@@ -238,6 +277,7 @@ http::ClientSettings CardWork::bsf_settings() const {
     out.tls_settings.system_trust = config_.bsf.ca.empty();
     out.local_address = config_.bsf.local_address;
     out.unreachable = Errc::BsfUnreachable;
+    out.run_timeout = std::chrono::seconds(30); // one client is one run
     return out;
 }
 
@@ -250,55 +290,94 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     gba::RunSettings how;
     how.impi = open_->impi;
     how.card_has_gba = open_->application.gba;
+    how.gba_context_missing = without_context_.contains(open_->application.iccid);
     how.gbabp_size = open_->application.gbabp_size;
     how.policy = config_.gba.mode;
     how.allow_downgrade = config_.gba.allow_downgrade;
     how.require_rspauth = config_.bsf.require_rspauth;
 
-    http::Client client(std::move(settings));
-    {
-        const std::scoped_lock lock(client_mutex_);
-        cancelled_ = false;
-        client_ = &client;
-    }
-    auto context = gba::bootstrap(card, client, clock_, random_, how);
-    {
-        const std::scoped_lock lock(client_mutex_);
-        client_ = nullptr;
-    }
-    if (cancelled_ && !context) {
-        return fail(Errc::Cancelled, "bootstrapping");
+    const auto bsf = ports_.bsf(std::move(settings));
+    const Interruption::Watched watched(interruption_, *bsf);
+    InterruptibleCard interruptible(card, interruption_);
+    auto context = gba::bootstrap(interruptible, *bsf, clock_, random_, how, run_events());
+    if (!context && context.error().code == Errc::PeerUntrusted) {
+        context.error().code = Errc::BsfUntrusted; // TLS of Ub
     }
     return context;
 }
 
-Result<void> CardWork::bootstrap(bool force) {
-    if (!force && context_ && context_->valid(clock_)) {
-        const keys::ContextFacts facts{context_->b_tid(), context_->created(), context_->expires(),
-                                       true};
-        if (keys::usable(facts, clock_.utc_now())) {
-            return {};
+gba::RunEvents CardWork::run_events() {
+    gba::RunEvents out;
+    out.before_bootstrapping_command = [this](gba::Mode mode) {
+        // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
+        // The old B-TID must not be handed out again, not even while this run goes on.
+        if (mode == gba::Mode::GbaU && context_) {
+            context_.reset();
+            if (changed_) {
+                changed_();
+            }
         }
+    };
+    out.card_without_gba = [this] { without_context_.insert(open_->application.iccid); };
+    return out;
+}
+
+std::optional<keys::ContextFacts> CardWork::facts() const {
+    if (!context_) {
+        return std::nullopt;
+    }
+    return keys::ContextFacts{.b_tid = context_->b_tid(),
+                              .expires = context_->expires(),
+                              .created = context_->created(),
+                              .local_end = context_->local_end(),
+                              .deadline = context_->deadline(),
+                              .use_deadline = use_deadline_};
+}
+
+Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
+    MTKEY_CHECK(interruption_.check());
+    const auto present = facts();
+    if (!force && present && keys::usable(*present, clock_)) {
+        return std::nullopt;
     }
     auto* card = MTKEY_TRY(begin_job());
-    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly;
+    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
+                         !without_context_.contains(open_->application.iccid);
     emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
-    // The card's Ks is gone with the first AUTHENTICATE(DD): the old B-TID must not be handed out
-    // again.
-    context_.reset();
     auto context = run(*card);
     end_job();
     ++statistics_["gba_runs"];
     if (!context) {
         ++statistics_["gba_runs_failed"];
-        log_error("bootstrapping failed", context.error());
-        failed(context.error());
         return std::unexpected(context.error());
     }
     ++statistics_[context->mode() == gba::Mode::GbaU ? "gba_u_runs" : "gba_me_runs"];
     statistics_["http_exchanges"] += context->counts().http_exchanges;
     statistics_["bootstrapping_authenticates"] += context->counts().bootstrapping_authenticates;
-    context_ = *std::move(context);
+    return *std::move(context);
+}
+
+Result<void> CardWork::bootstrap(bool force) {
+    const auto asked_at = clock_.boot_now();
+    auto made = attempt(force);
+    // Whoever was told that the run is cancelled is told the truth, however far it has come.
+    if (const auto decided = interruption_.disarm(); !decided) {
+        made = std::unexpected(decided.error());
+    }
+    if (!made) {
+        log_error("bootstrapping failed", made.error());
+        if (made.error().code == Errc::Cancelled) {
+            last_error_ = made.error();
+        } else {
+            failed(made.error());
+        }
+        return std::unexpected(made.error());
+    }
+    if (!*made) {
+        return {};
+    }
+    context_ = **std::move(made);
+    use_deadline_ = asked_at + keys::kLongestUse;
     last_error_.reset();
     log(LogLevel::Notice, "bootstrapped",
         {{"mode", gba::to_text(context_->mode())},
@@ -308,13 +387,22 @@ Result<void> CardWork::bootstrap(bool force) {
 }
 
 Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
+    if (interruption_.lost()) {
+        failed(Error{Errc::NoCard, 0, "the UICC has left"});
+        return std::unexpected(*last_error_);
+    }
     if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
         return fail(Errc::BtidStale, masked_b_tid(b_tid));
     }
     uicc::CardChannel* card = nullptr;
     const bool cached = context_->has_cached(naf_id);
     if (!cached) {
-        card = MTKEY_TRY(begin_job());
+        const auto begun = begin_job();
+        if (!begun) {
+            failed(begun.error());
+            return std::unexpected(begun.error());
+        }
+        card = *begun;
     }
     const auto ks_naf = context_->ks_naf(card, naf_id);
     end_job();
@@ -335,20 +423,36 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
     out.mode = context_->mode();
     out.uicc = open_ ? open_->uicc : std::string();
     out.ks_expires = context_->expires();
+    out.ks_local_end = context_->local_end();
     out.ks_deadline = context_->deadline();
     return out;
 }
 
-void CardWork::discard() {
+Result<void> CardWork::discard(const std::string& b_tid) {
+    if (!context_ || context_->b_tid() != b_tid) {
+        return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
+    }
     context_.reset();
+    return {};
 }
 
-void CardWork::cancel() {
-    const std::scoped_lock lock(client_mutex_);
-    cancelled_ = true;
-    if (client_ != nullptr) {
-        client_->cancel();
+Result<void> CardWork::send_pin(SecretBytes pin) {
+    if (state_ != CardState::State::PinRequired || reader_.empty()) {
+        return fail(Errc::Rejected, "the UICC wants no PIN");
     }
+    const auto digits = pin.reveal();
+    if (digits.size() < 4 || digits.size() > 8 ||
+        !std::ranges::all_of(digits, [](auto c) { return c >= '0' && c <= '9'; })) {
+        return fail(Errc::InvalidArgument, "a PIN is 4 to 8 digits");
+    }
+    given_pin_ = std::move(pin);
+    const auto opened = open();
+    if (!opened) {
+        failed(opened.error()); // wipes it
+    } else if (config_.uicc.exclusive) {
+        given_pin_.reset();
+    }
+    return opened;
 }
 
 CardState CardWork::state() const {
@@ -357,6 +461,11 @@ CardState CardWork::state() const {
     out.reader = reader_;
     out.pin_attempts_left = pin_attempts_left_;
     out.last_error = last_error_;
+    if (interruption_.lost()) {
+        // The job that closes it comes behind the one under way.
+        out.state = CardState::State::NoCard;
+        return out;
+    }
     if (open_) {
         out.identity = masked_identity(open_->impi);
         out.uicc = open_->uicc;
@@ -364,9 +473,8 @@ CardState CardWork::state() const {
         out.mnc_source = to_text(open_->application.mnc_source);
         out.naf_key_centers = open_->application.naf_key_centers;
     }
+    out.context = facts();
     if (context_) {
-        out.context = keys::ContextFacts{context_->b_tid(), context_->created(),
-                                         context_->expires(), context_->valid(clock_)};
         out.mode = context_->mode();
         out.counts = context_->counts();
     }

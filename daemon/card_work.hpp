@@ -5,19 +5,14 @@
 #include "base/random.hpp"
 #include "daemon/card_service.hpp"
 #include "daemon/config.hpp"
-#include "http/client.hpp"
+#include "daemon/interruption.hpp"
 #include "uicc/application.hpp"
-#include "uicc/pcsc.hpp"
-#include "uicc/reader_monitor.hpp"
 
-#include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 namespace mtkey::daemon {
 
@@ -26,59 +21,78 @@ namespace mtkey::daemon {
 /// context. May block for seconds.
 class CardWork {
 public:
-    CardWork(const Config& config, const Clock& clock, RandomSource& random);
+    /// `interruption` is borrowed: others interrupt by it what is done here.
+    CardWork(const Config& config, const Clock& clock, RandomSource& random,
+             Interruption& interruption, CardPorts ports);
 
+    /// `changed`: called in the middle of a job, when what others know must not wait for its end.
+    void set_changed(std::function<void()> changed) { changed_ = std::move(changed); }
     void readers_changed(const uicc::ReaderReport& report);
     Result<void> bootstrap(bool force);
     Result<NafKey> naf_key(const kdf::NafId& naf_id, const std::string& b_tid);
-    void discard();
+    /// Shown once, and wiped; with a shared card, which forgets it with each reset, only when the
+    /// card leaves.
+    Result<void> send_pin(SecretBytes pin);
+    /// NotFound when the context is not that of `b_tid`.
+    Result<void> discard(const std::string& b_tid);
+    /// When a card that could not be opened is worth another try; nothing = not before something
+    /// happens.
+    [[nodiscard]] std::optional<BootTime> retry_at() const { return retry_at_; }
+    void retry();
 
     [[nodiscard]] CardState state() const;
     [[nodiscard]] const Statistics& statistics() const { return statistics_; }
 
-    /// From another thread: the HTTP exchange under way ends.
-    void cancel();
-
 private:
     /// Everything that ends together when the card leaves.
     struct Open {
-        uicc::CardSession session;
-        std::optional<uicc::Transaction> transaction; ///< held all the time in exclusive mode
+        std::unique_ptr<CardLink> link;
+        uicc::CardChannel* card = nullptr; ///< of `link`; all the time in exclusive mode
         uicc::Application application;
         std::string impi;
         std::string uicc; ///< hash of the identity
     };
 
-    Result<void> open(const std::string& reader);
+    Result<void> open();
     void close(CardState::State state);
     void failed(const Error& error);
+    void note_pin(const Error& error);
     std::optional<SecretBytes> pin_for(std::string_view iccid);
     uicc::OpenOptions open_options();
     /// The card for one job; in shared mode a transaction of its own and the application selected
     /// anew.
     Result<uicc::CardChannel*> begin_job();
     void end_job();
+    /// A new context; nothing when the present one is good.
+    Result<std::optional<gba::Context>> attempt(bool force);
     Result<gba::Context> run(uicc::CardChannel& card);
+    [[nodiscard]] gba::RunEvents run_events();
     [[nodiscard]] http::ClientSettings bsf_settings() const;
+    [[nodiscard]] std::optional<keys::ContextFacts> facts() const;
     void note_apdus();
 
     const Config& config_;
     const Clock& clock_;
     RandomSource& random_;
+    Interruption& interruption_;
+    CardPorts ports_;
+    std::function<void()> changed_;
     std::optional<Open> open_;
     std::string reader_; ///< where the card is, or would be
     std::uint32_t event_ = 0;
     CardState::State state_ = CardState::State::NoReader;
     std::optional<Error> last_error_;
+    std::optional<BootTime> retry_at_;
+    std::chrono::seconds back_off_;
     int pin_attempts_left_ = -1;
-    std::set<std::string, std::less<>> refused_pins_; ///< ICCIDs
-    std::string asked_iccid_;                         ///< of the card that wanted its PIN last
+    std::set<std::string, std::less<>> refused_pins_;    ///< ICCIDs
+    std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
+    std::optional<SecretBytes> given_pin_;               ///< by send_pin()
+    std::string asked_iccid_;                            ///< of the card that wanted its PIN last
     std::optional<gba::Context> context_;
+    BootTime use_deadline_{}; ///< of the context
     Statistics statistics_;
     unsigned apdus_seen_ = 0; ///< of the present card, already in the statistics
-    std::mutex client_mutex_;
-    http::Client* client_ = nullptr; ///< under client_mutex_
-    std::atomic<bool> cancelled_ = false;
 };
 
 } // namespace mtkey::daemon

@@ -1,18 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/card_worker.hpp"
 
+#include "uicc/pcsc.hpp"
+
+#include <unistd.h>
 #include <utility>
 
 namespace mtkey::daemon {
+namespace {
+// A card that is asked something answers, or is not waited for any longer.
+constexpr std::chrono::seconds kStopLimit{3};
+// Of threads left behind in SCardConnect (design.md section 3); uicc::connect_within makes no more.
+constexpr unsigned kMostStuck = 2;
+} // namespace
 
 CardWorker::CardWorker(Reactor& reactor, const Config& config, const Clock& clock,
                        RandomSource& random)
-    : reactor_(reactor), config_(config), clock_(clock), work_(config, clock, random) {
+    : reactor_(reactor),
+      config_(config),
+      clock_(clock),
+      work_(config, clock, random, interruption_, real_ports(config.uicc)) {
     statistics_ = work_.statistics();
+    work_.set_changed([this] { publish({}); });
 }
 
 CardWorker::~CardWorker() {
-    stop();
+    if (!stop()) {
+        ::_exit(1);
+    }
 }
 
 Result<void> CardWorker::start() {
@@ -25,62 +40,116 @@ Result<void> CardWorker::start() {
     filter.ignore.insert(filter.ignore.end(), config_.uicc.ignore.begin(),
                          config_.uicc.ignore.end());
     monitor_ = MTKEY_TRY(
-        uicc::ReaderMonitor::start(std::move(filter), [this](const uicc::ReaderReport& report) {
-            enqueue([this, report] {
-                work_.readers_changed(report);
-                publish({});
-            });
-        }));
+        uicc::ReaderMonitor::start(std::move(filter), [this](const auto& r) { on_report(r); }));
     return {};
 }
 
-void CardWorker::stop() {
+void CardWorker::on_report(const uicc::ReaderReport& report) {
+    {
+        const std::scoped_lock lock(publish_mutex_);
+        if (interruption_.card_left(report)) {
+            // The worker may be in the middle of something: what the card has given is not to be
+            // used for one moment longer.
+            reactor_.post([this] {
+                state_.state = CardState::State::NoCard;
+                state_.identity.clear();
+                state_.uicc.clear();
+                state_.context.reset();
+                if (changed_) {
+                    changed_();
+                }
+            });
+        }
+    }
+    enqueue([this, report] {
+        work_.readers_changed(report);
+        publish({});
+    });
+}
+
+bool CardWorker::stop() {
     monitor_.reset();
+    std::deque<Job> dropped; // with the callbacks in them: not under the lock
     {
         const std::scoped_lock lock(mutex_);
         stopping_ = true;
-        jobs_.clear();
+        dropped.swap(jobs_);
     }
-    work_.cancel();
+    dropped.clear();
+    interruption_.cancel();
     wake_.notify_all();
+    bool ended = true;
     if (thread_.joinable()) {
-        thread_.join();
+        std::unique_lock lock(mutex_);
+        ended = stopped_.wait_for(lock, kStopLimit, [this] { return ended_; });
+        lock.unlock();
+        if (ended) {
+            thread_.join();
+        } else {
+            thread_.detach();
+        }
     }
+    end_waiters(fail(Errc::Cancelled, "the daemon ends"));
+    return ended;
+}
+
+void CardWorker::end_waiters(const Result<void>& result) {
+    running_ = false;
     for (auto& waiter : std::exchange(waiters_, {})) {
-        waiter(fail(Errc::Cancelled, "the daemon ends"));
+        waiter(result);
     }
 }
 
-void CardWorker::enqueue(Job job) {
+bool CardWorker::enqueue(Job job) {
     {
         const std::scoped_lock lock(mutex_);
         if (stopping_) {
-            return;
+            return false;
         }
         jobs_.push_back(std::move(job));
     }
     wake_.notify_one();
+    return true;
 }
 
 void CardWorker::loop() {
-    while (true) {
-        Job job;
-        {
-            std::unique_lock lock(mutex_);
-            wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-            if (stopping_) {
-                break;
-            }
-            job = std::move(jobs_.front());
-            jobs_.pop_front();
-        }
+    while (auto job = next()) {
         job();
+        if (uicc::stuck_connects() >= kMostStuck) {
+            log(LogLevel::Error, "pcscd holds our threads: ending, to be started anew");
+            reactor_.stop(1);
+        }
     }
     // Here, because the PC/SC handles belong to this thread.
     work_.readers_changed(uicc::ReaderReport{.service = false, .readers = {}});
+    const std::scoped_lock lock(mutex_);
+    ended_ = true;
+    stopped_.notify_all();
+}
+
+CardWorker::Job CardWorker::next() {
+    std::unique_lock lock(mutex_);
+    const auto something = [this] { return stopping_ || !jobs_.empty(); };
+    if (const auto when = work_.retry_at()) {
+        if (!wake_.wait_for(lock, *when - clock_.boot_now(), something)) {
+            return [this] {
+                work_.retry();
+                publish({});
+            };
+        }
+    } else {
+        wake_.wait(lock, something);
+    }
+    if (stopping_) {
+        return {};
+    }
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    return job;
 }
 
 void CardWorker::publish(std::function<void()> then) {
+    const std::scoped_lock lock(publish_mutex_);
     reactor_.post([this, state = work_.state(), statistics = work_.statistics(),
                    then = std::move(then)]() mutable {
         state_ = std::move(state);
@@ -96,7 +165,7 @@ void CardWorker::publish(std::function<void()> then) {
 
 void CardWorker::bootstrap(bool force, std::function<void(Result<void>)> done) {
     if (!running_ && !force && state_.state == CardState::State::Ready && state_.context &&
-        keys::usable(*state_.context, clock_.utc_now())) {
+        keys::usable(*state_.context, clock_)) {
         done({});
         return;
     }
@@ -105,17 +174,18 @@ void CardWorker::bootstrap(bool force, std::function<void(Result<void>)> done) {
         return; // joined
     }
     running_ = true;
-    enqueue([this, force] {
+    interruption_.arm();
+    const bool queued = enqueue([this, force] {
         publish([this, result = work_.bootstrap(force)] {
-            running_ = false;
             if (!result && run_failed_) {
                 run_failed_(result.error());
             }
-            for (auto& waiter : std::exchange(waiters_, {})) {
-                waiter(result);
-            }
+            end_waiters(result);
         });
     });
+    if (!queued) {
+        end_waiters(fail(Errc::Cancelled, "the daemon ends"));
+    }
 }
 
 void CardWorker::naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
@@ -127,18 +197,21 @@ void CardWorker::naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
     });
 }
 
-bool CardWorker::cancel() {
-    if (!running_) {
-        return false;
-    }
-    work_.cancel();
-    return true;
+void CardWorker::send_pin(SecretBytes pin, std::function<void(Result<void>)> done) {
+    // std::function wants copies; the PIN has none.
+    auto shared = std::make_shared<SecretBytes>(std::move(pin));
+    enqueue([this, shared, done = std::move(done)] {
+        publish([done, result = work_.send_pin(std::move(*shared))] { done(result); });
+    });
 }
 
-void CardWorker::discard(std::function<void()> done) {
-    enqueue([this, done = std::move(done)] {
-        work_.discard();
-        publish(done);
+bool CardWorker::cancel() {
+    return interruption_.cancel();
+}
+
+void CardWorker::discard(const std::string& b_tid, std::function<void(Result<void>)> done) {
+    enqueue([this, b_tid, done = std::move(done)] {
+        publish([done, result = work_.discard(b_tid)] { done(result); });
     });
 }
 

@@ -30,20 +30,26 @@ public:
         run_failed_ = std::move(failed);
     }
     Result<void> start();
-    void stop(); ///< cancels, joins both threads, wipes card and context
+    /// Cancels, joins both threads, wipes card and context. False when the worker does not come
+    /// back from PC/SC: it uses this object still, so the process must end without destroying it.
+    [[nodiscard]] bool stop();
 
     [[nodiscard]] const CardState& state() const override { return state_; }
     [[nodiscard]] Statistics statistics() const override { return statistics_; }
     void bootstrap(bool force, std::function<void(Result<void>)> done) override;
     void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                  std::function<void(Result<NafKey>)> done) override;
+    void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override;
     bool cancel() override;
-    void discard(std::function<void()> done) override;
+    void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override;
 
 private:
     using Job = std::function<void()>;
-    void enqueue(Job job);
+    bool enqueue(Job job); ///< false when we are ending
     void loop();
+    Job next(); ///< waits for it; none when we are ending
+    void end_waiters(const Result<void>& result);
+    void on_report(const uicc::ReaderReport& report); ///< on the monitor's thread
     /// On the worker: sends the present state to the reactor, then `then` there.
     void publish(std::function<void()> then);
 
@@ -57,11 +63,16 @@ private:
     bool running_ = false; ///< a bootstrapping is queued or under way
     std::vector<std::function<void(Result<void>)>> waiters_;
 
+    Interruption interruption_;
     CardWork work_; ///< the worker thread's
+    /// Held from making a state to sending it, so that an older one never comes behind a newer one.
+    std::mutex publish_mutex_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Job> jobs_; ///< under mutex_
-    bool stopping_ = false;
+    std::condition_variable stopped_;
+    std::deque<Job> jobs_;  ///< under mutex_
+    bool stopping_ = false; ///< under mutex_, as is ended_
+    bool ended_ = false;
     std::unique_ptr<uicc::ReaderMonitor> monitor_;
     std::thread thread_;
 };

@@ -2,9 +2,12 @@
 #include "daemon/config.hpp"
 
 #include "base/config_table.hpp"
+#include "http/client.hpp"
 #include "kdf/local_mt.hpp"
+#include "local/messages.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 
 #ifndef MTKEY_PLUGIN_DIR
 #define MTKEY_PLUGIN_DIR "/usr/lib/mtkeyd/plugins"
@@ -42,6 +45,12 @@ Result<GbaConfig> read_gba(ConfigTable table) {
     return out;
 }
 
+bool is_ip_address(const std::string& text) {
+    in6_addr any{};
+    return ::inet_pton(AF_INET, text.c_str(), &any) == 1 ||
+           ::inet_pton(AF_INET6, text.c_str(), &any) == 1;
+}
+
 Result<BsfConfig> read_bsf(ConfigTable table) {
     BsfConfig out;
     out.fqdn = MTKEY_TRY(table.text_or("fqdn", ""));
@@ -53,9 +62,17 @@ Result<BsfConfig> read_bsf(ConfigTable table) {
         out.fqdn = *fqdn;
     }
     out.address = MTKEY_TRY(table.text_or("address", ""));
+    if (!out.address.empty() && !http::parse_address(out.address, 1)) {
+        return table.error("address", "is no address",
+                           "write \"host\", \"host:port\" or \"[v6]:port\"");
+    }
     out.tls = MTKEY_TRY(table.flag_or("tls", false));
     out.ca = table.resolve(MTKEY_TRY(table.text_or("ca", "")));
     out.local_address = MTKEY_TRY(table.text_or("local_address", ""));
+    if (!out.local_address.empty() && !is_ip_address(out.local_address)) {
+        return table.error("local_address", "is no IP address",
+                           "write an address of this machine, e.g. \"192.0.2.7\"");
+    }
     out.require_rspauth = MTKEY_TRY(table.flag_or("require_rspauth", true));
     MTKEY_CHECK(table.finish());
     return out;
@@ -75,13 +92,9 @@ Result<keys::NafEntry> read_naf(ConfigTable table) {
     out.naf_id.ua = *ua;
     const std::string uri = MTKEY_TRY(table.text_or("uri", ""));
     if (!uri.empty()) {
-        const std::string host = "https://" + out.naf_id.fqdn;
-        const bool same_host =
-            uri.starts_with(host) &&
-            (uri.size() == host.size() || uri[host.size()] == '/' || uri[host.size()] == ':');
-        if (!same_host || uri.size() > 250) {
-            return table.error("uri", "must be https on the same host",
-                               "write \"" + host + "/...\"");
+        if (!local::parse_key_center_uri(uri, out.naf_id.fqdn)) {
+            return table.error("uri", "must be https on the same host, without a query",
+                               "write \"https://" + out.naf_id.fqdn + "/...\"");
         }
         out.key_center_uri = uri;
     }
@@ -89,7 +102,7 @@ Result<keys::NafEntry> read_naf(ConfigTable table) {
     return out;
 }
 
-Result<DeviceRule> read_device(ConfigTable table) {
+Result<DeviceRule> read_device(ConfigTable table, const std::vector<std::string>& transports) {
     DeviceRule out;
     const auto id = kdf::canonical_device_id(MTKEY_TRY(table.text("device_id")));
     if (!id) {
@@ -99,6 +112,11 @@ Result<DeviceRule> read_device(ConfigTable table) {
     out.device_id = *id;
     out.allow = MTKEY_TRY(table.flag_or("allow", false));
     out.transport = MTKEY_TRY(table.text_or("transport", ""));
+    if (!out.transport.empty() &&
+        std::ranges::find(transports, out.transport) == transports.end()) {
+        return table.error("transport", "names no [transport.*] table",
+                           "write the x of a [transport.x], or leave it out: any transport");
+    }
     out.peer = MTKEY_TRY(table.text_or("peer", ""));
     MTKEY_CHECK(table.finish());
     return out;
@@ -145,10 +163,11 @@ Result<Config> read(ConfigTable table) {
     for (auto& naf : MTKEY_TRY(table.tables("naf"))) {
         out.nafs.push_back(MTKEY_TRY(read_naf(std::move(naf))));
     }
-    for (auto& device : MTKEY_TRY(table.tables("device"))) {
-        out.devices.push_back(MTKEY_TRY(read_device(std::move(device))));
-    }
     ConfigTable transports = MTKEY_TRY(table.table("transport"));
+    const auto names = transports.keys();
+    for (auto& device : MTKEY_TRY(table.tables("device"))) {
+        out.devices.push_back(MTKEY_TRY(read_device(std::move(device), names)));
+    }
     for (const auto& name : transports.keys()) {
         out.transports.push_back(
             MTKEY_TRY(read_transport(MTKEY_TRY(transports.table(name)), name)));

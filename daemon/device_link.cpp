@@ -12,15 +12,6 @@ namespace {
 constexpr std::size_t kMostUnsent = 64 * 1024;
 constexpr std::chrono::seconds kFlushLimit{3}; // for the last octets of an ended session
 
-local::SessionSettings settings_for(const transports::Connection& connection) {
-    local::SessionSettings settings;
-    settings.framing = connection.reliable ? local::Framing::LengthPrefixed : local::Framing::Cobs;
-    settings.largest_frame = connection.largest_frame != 0 ? connection.largest_frame
-                             : connection.reliable         ? local::kLargestFrame
-                                                           : local::kTtyFrame;
-    return settings;
-}
-
 } // namespace
 
 DeviceLink::DeviceLink(Reactor& reactor, Mt& mt, transports::Connection connection,
@@ -31,7 +22,8 @@ DeviceLink::DeviceLink(Reactor& reactor, Mt& mt, transports::Connection connecti
       ended_(std::move(ended)),
       // The mt-id is the Key Center's name for us; the MT learns it with the sealed store (issue of
       // the channel).
-      session_(settings_for(connection_), mt.random(), std::nullopt, mt.clock().boot_now()),
+      session_(local::session_settings(connection_.reliable, connection_.largest_frame),
+               mt.random(), std::nullopt, mt.clock().boot_now()),
       procedure_(mt, session_, connection_.transport, connection_.peer, [this] { pump(); }),
       deadline_(reactor.timer()) {
     watch_ =

@@ -24,6 +24,8 @@ public:
 
     [[nodiscard]] const std::string& transport() const { return connection_.transport; }
     [[nodiscard]] const std::string& peer() const { return connection_.peer; }
+    /// An allowed device, or one that holds a key; else a stranger.
+    [[nodiscard]] bool known() const { return procedure_.known(); }
     void close(); ///< says BYE and ends
 
 private:

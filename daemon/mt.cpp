@@ -49,7 +49,8 @@ std::optional<keys::ContextFacts> Mt::context() const {
     if (card_.state().state != CardState::State::Ready) {
         return std::nullopt;
     }
-    return card_.state().context;
+    const auto& facts = card_.state().context;
+    return facts && keys::alive(*facts, clock_) ? facts : std::nullopt;
 }
 
 bool Mt::tombstoned(std::string_view device_id) const {
@@ -117,6 +118,10 @@ Result<void> Mt::forget(const std::string& device_id) {
     if (!seen_.contains(device_id) && !has_key) {
         return fail(Errc::UnknownDevice, device_id);
     }
+    // Also without a key: one may be on its way.
+    if (const auto facts = context()) {
+        tombstones_.add(device_id, facts->b_tid);
+    }
     end_key(device_id, "forgotten");
     return {};
 }
@@ -136,20 +141,47 @@ void Mt::end_key(const std::string& device_id, const char* why) {
     changed(device_id);
 }
 
-void Mt::changed(const std::string& device_id) {
+void Mt::tell(const std::string& device_id) {
+    const auto now = device(device_id);
+    if (!now) {
+        return;
+    }
+    const auto [known, added] = told_.try_emplace(device_id, *now);
+    if (!added && known->second == *now) {
+        return;
+    }
+    known->second = *now;
     if (events_.device_changed) {
         events_.device_changed(device_id);
     }
-    std::optional<BootTime> next;
-    const auto now = clock_.boot_now();
-    for (const auto* record : store_.all()) {
-        // The UTC end counts as well; it is turned into a distance each time that something
-        // changes.
-        const auto by_utc = now + (record->expires - clock_.utc_now());
-        const auto end = std::min(record->deadline, BootTime(by_utc));
+}
+
+void Mt::changed(const std::string& device_id) {
+    tell(device_id);
+    arm();
+}
+
+std::optional<BootTime> Mt::next_end() const {
+    auto next = pending_.next_end();
+    const auto boot = clock_.boot_now();
+    const auto utc = clock_.utc_now();
+    // The UTC end counts as well; it is turned into a distance each time that something changes.
+    const auto consider = [&](UtcTime local_end, BootTime deadline) {
+        const auto end = std::min(deadline, BootTime(boot + (local_end - utc)));
         next = next ? std::min(*next, end) : end;
+    };
+    for (const auto* record : store_.all()) {
+        consider(record->local_end, record->deadline);
     }
-    if (next) {
+    const auto& facts = card_.state().context;
+    if (facts && facts->b_tid != ended_b_tid_) {
+        consider(facts->local_end, facts->deadline);
+    }
+    return next;
+}
+
+void Mt::arm() {
+    if (const auto next = next_end()) {
         sweep_timer_->at(*next, [this] { sweep(); });
     } else {
         sweep_timer_->cancel();
@@ -157,6 +189,9 @@ void Mt::changed(const std::string& device_id) {
 }
 
 void Mt::sweep() {
+    for (const auto& device_id : pending_.expire(clock_.boot_now())) {
+        tell(device_id);
+    }
     std::vector<std::string> ended;
     for (const auto* record : store_.all()) {
         if (record->expired(clock_)) {
@@ -166,10 +201,13 @@ void Mt::sweep() {
     for (const auto& device_id : ended) {
         end_key(device_id, "expired");
     }
-    if (ended.empty()) {
-        // Fired early (a clock was set): look again later.
-        sweep_timer_->at(clock_.boot_now() + std::chrono::seconds(1), [this] { sweep(); });
+    const auto& facts = card_.state().context;
+    if (facts && facts->b_tid != ended_b_tid_ && !keys::alive(*facts, clock_)) {
+        ended_b_tid_ = facts->b_tid;
+        log(LogLevel::Notice, "Ks ended", {{"b_tid", masked_b_tid(ended_b_tid_)}});
+        card_.discard(ended_b_tid_, [](const Result<void>&) {}); // or it is gone already
     }
+    arm();
 }
 
 Statistics Mt::statistics() const {
@@ -206,13 +244,12 @@ void Mt::card_changed() {
         }
     }
     for (const auto* record : store_.all()) {
-        if (events_.device_changed) {
-            events_.device_changed(record->device_id);
-        }
+        tell(record->device_id);
     }
     if (events_.card_changed) {
         events_.card_changed();
     }
+    arm();
 }
 
 } // namespace mtkey::daemon

@@ -28,6 +28,7 @@ struct DeviceView {
     UtcTime expires{};
     UtcTime last_seen{};
     std::string transport;
+    bool operator==(const DeviceView&) const = default;
 };
 
 /// A finished establishment, for Device1.KeyEstablished.
@@ -68,7 +69,11 @@ public:
 
     /// The context when the UICC is there and both clocks allow it.
     [[nodiscard]] std::optional<keys::ContextFacts> context() const;
+    /// By the present context's B-TID, or by this one.
     [[nodiscard]] bool tombstoned(std::string_view device_id) const;
+    [[nodiscard]] bool tombstoned(std::string_view device_id, std::string_view b_tid) const {
+        return tombstones_.contains(device_id, b_tid);
+    }
 
     /// A device said who it is at this place; notes it for D-Bus and tells whether a rule allows
     /// it.
@@ -78,6 +83,10 @@ public:
 
     /// Deletes key and pending key; a tombstone keeps them from being derived again. UnknownDevice.
     Result<void> forget(const std::string& device_id);
+    /// Wipes what has ended by now and sets the timer for what ends next; what the timer does.
+    void sweep();
+    /// When that is; nothing = there is nothing that could end.
+    [[nodiscard]] std::optional<BootTime> next_end() const;
     /// After put/erase/pending changes: tells D-Bus, arms the next expiry.
     void changed(const std::string& device_id);
     void count(const std::string& counter) { ++statistics_[counter]; }
@@ -94,7 +103,8 @@ private:
     };
     [[nodiscard]] DeviceView view(const std::string& device_id, const Seen& seen) const;
     void end_key(const std::string& device_id, const char* why);
-    void sweep();
+    void tell(const std::string& device_id);
+    void arm();
 
     const Config& config_;
     const Clock& clock_;
@@ -106,6 +116,8 @@ private:
     keys::PendingTable pending_;
     keys::Tombstones tombstones_;
     std::map<std::string, Seen> seen_;
+    std::map<std::string, DeviceView> told_; ///< as D-Bus knows them
+    std::string ended_b_tid_;                ///< of the context that the card service drops now
     Statistics statistics_;
     std::string last_b_tid_;
     std::unique_ptr<Reactor::Timer> sweep_timer_;

@@ -18,9 +18,13 @@ namespace {
 constexpr std::uint32_t kPendingRetry = 30;
 constexpr std::uint32_t kSuspendedRetry = 30;
 
-std::uint32_t seconds_until(UtcTime end, UtcTime now) {
-    const auto left = (end - now).count();
-    return left > 0 ? static_cast<std::uint32_t>(std::min<std::int64_t>(left, 0xFFFFFFFF)) : 0;
+/// Until the nearer of both ends: the device may have no clock to compare the BSF's time with.
+std::uint32_t seconds_left(const NafKey& key, const Clock& clock) {
+    const auto by_boot =
+        std::chrono::floor<std::chrono::seconds>(key.ks_deadline - clock.boot_now());
+    const std::chrono::seconds by_utc = key.ks_local_end - clock.utc_now();
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(std::min(by_boot, by_utc).count(), 0, 0xFFFFFFFF));
 }
 
 } // namespace
@@ -42,7 +46,7 @@ void Procedure::refuse(const Error& error) {
     message.code = local::error_code_from(error.code);
     message.retry_after = info(error.code).retry_helps ? kPendingRetry : 0;
     message.text = std::string(info(error.code).sentence);
-    session_.refuse(message);
+    session_.refuse(message, mt_.clock().boot_now());
     log_warning("procedure failed" + (device_id_.empty() ? "" : " for " + device_id_), error);
     if (!device_id_.empty() && mt_.events().procedure_failed) {
         mt_.events().procedure_failed(device_id_, error);
@@ -53,15 +57,12 @@ void Procedure::refuse(const Error& error) {
 void Procedure::on(const local::ResumeAsked& asked) {
     local::ResumeAnswer answer;
     const store::KeyRecord* found = nullptr;
-    std::optional<kdf::EstablishmentKeys> keys;
     for (const auto* record : mt_.store().all()) {
-        auto candidate = kdf::establishment_keys(record->ks_local_mt, record->th_est);
-        const auto tag = kdf::resume_tag(candidate.key_id, asked.th_conn);
+        const auto tag = kdf::resume_tag(record->key_id, asked.th_conn);
         for (std::size_t i = 0; i < asked.resume.tags.size(); ++i) {
             if (equal_constant_time(tag, asked.resume.tags[i])) {
                 answer.index = static_cast<std::uint8_t>(i);
                 found = record;
-                keys = std::move(candidate);
                 break;
             }
         }
@@ -70,9 +71,11 @@ void Procedure::on(const local::ResumeAsked& asked) {
         }
     }
     if (found == nullptr) {
-        session_.answer_resume(answer); // Unknown: nothing to authenticate it with
+        // Unknown: nothing to authenticate it with
+        session_.answer_resume(answer, mt_.clock().boot_now());
         return;
     }
+    const auto keys = kdf::establishment_keys(found->ks_local_mt, found->th_est);
     using Status = local::ResumeAnswer::Status;
     const auto& card = mt_.card().state();
     if (found->expired(mt_.clock())) {
@@ -83,16 +86,25 @@ void Procedure::on(const local::ResumeAsked& asked) {
     } else {
         answer.status = Status::Known;
     }
-    answer.mac = kdf::resume_answer_mac(keys->confirm_mt, found->th_est, asked.th_conn,
+    answer.mac = kdf::resume_answer_mac(keys.confirm_mt, found->th_est, asked.th_conn,
                                         local::encode_resume_answer_body(answer));
-    session_.answer_resume(answer);
+    session_.answer_resume(answer, mt_.clock().boot_now());
     device_id_ = found->device_id;
     if (answer.status == Status::Known) {
+        known_ = true;
         mt_.count("keys_resumed");
         log(LogLevel::Notice, "stored key recognised", {{"device", device_id_}});
     } else if (answer.status == Status::Delete) {
         static_cast<void>(mt_.forget(device_id_));
     }
+}
+
+void Procedure::refuse_outdated(const std::string& new_b_tid) {
+    local::ErrorMessage message;
+    message.code = local::ErrorCode::BtidChanged;
+    message.b_tid = new_b_tid;
+    message.text = std::string(info(Errc::BtidChanged).sentence);
+    session_.refuse(message, mt_.clock().boot_now());
 }
 
 /// L1: draft 5.5.2 steps 3 and 4, 5.5.3 steps 3 and 4.
@@ -110,36 +122,31 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
         refuse(Error{Errc::DeviceNotApproved, 0, device_id_ + " at " + transport_});
         return;
     }
+    known_ = true;
     if (mt_.nafs().entries().empty()) {
         refuse(Error{Errc::NafNotAllowed, 0, "no [[naf]] is configured"});
         return;
     }
     local::KeyInfo answer;
-    answer.b_tid =
-        keys::b_tid_for_key_info(mt_.context(), mt_.clock().utc_now(), mt_.tombstoned(device_id_));
+    answer.b_tid = keys::b_tid_for_key_info(mt_.context(), mt_.clock(), mt_.tombstoned(device_id_));
     for (const auto& naf : mt_.nafs().entries()) {
         answer.nafs.push_back(local::NafEntry{naf.naf_id, naf.key_center_uri});
     }
     emit_step(Step::BtidChecked, {{"device", device_id_}});
     emit_step(answer.b_tid ? Step::KeyInfoWithBtid : Step::KeyInfoWithoutBtid,
               {{"device", device_id_}});
-    session_.answer_key_info(answer);
+    session_.answer_key_info(answer, mt_.clock().boot_now());
 }
 
 /// L3: draft 5.5.2 step 6, 5.5.3 step 6.
 void Procedure::on(const local::EstablishmentAsked& asked) {
     const auto& request = asked.request;
-    const auto decision =
-        keys::decide(keys::Request{request.naf_id, request.b_tid}, mt_.context(), mt_.nafs(),
-                     mt_.clock().utc_now(), mt_.tombstoned(device_id_));
+    const auto decision = keys::decide(keys::Request{request.naf_id, request.b_tid}, mt_.context(),
+                                       mt_.nafs(), mt_.clock(), mt_.tombstoned(device_id_));
     if (std::holds_alternative<keys::NafUnknown>(decision)) {
         refuse(Error{Errc::NafNotAllowed, 0, request.naf_id.text()});
     } else if (const auto* changed = std::get_if<keys::BtidChanged>(&decision)) {
-        local::ErrorMessage message;
-        message.code = local::ErrorCode::BtidChanged;
-        message.b_tid = changed->b_tid;
-        message.text = std::string(info(Errc::BtidChanged).sentence);
-        session_.refuse(message);
+        refuse_outdated(changed->b_tid);
     } else if (std::holds_alternative<keys::DeriveFromContext>(decision)) {
         full_ = false;
         derive(request.naf_id, *request.b_tid);
@@ -173,16 +180,24 @@ void Procedure::bootstrap(const local::EstablishmentRequest& request) {
 }
 
 void Procedure::derive(const kdf::NafId& naf_id, const std::string& b_tid) {
-    mt_.card().naf_key(naf_id, b_tid,
-                       [this, alive = std::weak_ptr(alive_), naf_id](const Result<NafKey>& key) {
-                           if (!alive.expired()) {
-                               finish(naf_id, key);
-                               pump_();
-                           }
-                       });
+    mt_.card().naf_key(
+        naf_id, b_tid,
+        [this, alive = std::weak_ptr(alive_), naf_id, b_tid](const Result<NafKey>& key) {
+            if (!alive.expired()) {
+                finish(naf_id, b_tid, key);
+                pump_();
+            }
+        });
 }
 
-void Procedure::finish(const kdf::NafId& naf_id, const Result<NafKey>& key) {
+void Procedure::finish(const kdf::NafId& naf_id, const std::string& b_tid,
+                       const Result<NafKey>& key) {
+    const auto context = mt_.context();
+    if (!key && key.error().code == Errc::BtidStale && context && context->b_tid != b_tid) {
+        // A run of somebody else's has come in between.
+        refuse_outdated(context->b_tid);
+        return;
+    }
     if (!key) {
         refuse(key.error());
         return;
@@ -196,6 +211,11 @@ void Procedure::finish(const kdf::NafId& naf_id, const Result<NafKey>& key) {
 
 /// Draft 5.5.2 steps 9 and 10, 5.5.3 steps 7 and 8.
 void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
+    if (mt_.tombstoned(device_id_, key.b_tid)) {
+        // Revoked or forgotten while the UICC was at work.
+        refuse(Error{Errc::BtidStale, 0, device_id_ + " was forgotten meanwhile"});
+        return;
+    }
     const auto& profile = kdf::draft_1();
     auto ks_local_mt = kdf::ks_local_mt(profile, key.ks_naf, key.b_tid, naf_id, device_id_);
     keys::Pending pending;
@@ -210,8 +230,6 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     emit_step(
         Step::MtKeyDerived,
         {{"device", device_id_}, {"fingerprint", to_hex(kdf::fingerprint(ks_local_mt->reveal()))}});
-    const auto now = mt_.clock().utc_now();
-    const auto boot = mt_.clock().boot_now();
     pending.device_id = device_id_;
     pending.transport = transport_;
     pending.peer = peer_;
@@ -222,10 +240,11 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     pending.uicc = key.uicc;
     pending.ks_local_mt = *std::move(ks_local_mt);
     pending.full = full_;
-    pending.created = now;
+    pending.created = mt_.clock().utc_now();
     pending.ks_expires = key.ks_expires;
+    pending.ks_local_end = key.ks_local_end;
     pending.ks_deadline = key.ks_deadline;
-    pending.ends = std::min(boot + keys::PendingTable::kLongest, key.ks_deadline);
+    pending.ends = std::min(mt_.clock().boot_now() + keys::PendingTable::kLongest, key.ks_deadline);
 
     local::EstablishmentAnswer answer;
     answer.est_id = pending.est_id;
@@ -234,8 +253,8 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     answer.profile = profile.name;
     answer.mode = pending.mode;
     answer.ks_expires = key.ks_expires;
-    answer.seconds_left = seconds_until(key.ks_expires, now);
-    pending.th_est = session_.answer_establishment(answer);
+    answer.seconds_left = seconds_left(key, mt_.clock());
+    pending.th_est = session_.answer_establishment(answer, mt_.clock().boot_now());
     mt_.pending().put(std::move(pending));
     mt_.count(full_ ? "establishments_full" : "establishments_optimised");
     mt_.changed(device_id_);
@@ -281,8 +300,12 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
         return;
     }
     const auto now = mt_.clock().utc_now();
-    const auto expires = keys::agreed_expiry(pending.ks_expires, confirm.expires, pending.created);
-    if (expires <= now) {
+    // The network's time is not ours: agreed in the one, counted in the other.
+    const auto ahead = pending.ks_expires - pending.ks_local_end;
+    const auto expires =
+        keys::agreed_expiry(pending.ks_expires, confirm.expires, pending.created + ahead);
+    const auto local_end = expires - ahead;
+    if (local_end <= now) {
         mt_.pending().erase(pending.est_id);
         refuse(Error{Errc::KeyExpired, 0, device_id_});
         mt_.changed(device_id_);
@@ -302,8 +325,10 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
     record.th_est = pending.th_est;
     record.est_id = pending.est_id;
     record.created = now;
+    record.key_id = keys.key_id.clone();
     record.expires = expires;
-    record.deadline = std::min(mt_.clock().boot_now() + (expires - now), pending.ks_deadline);
+    record.local_end = local_end;
+    record.deadline = std::min(mt_.clock().boot_now() + (local_end - now), pending.ks_deadline);
     record.last_used = now;
     const Established established{.device_id = pending.device_id,
                                   .procedure = pending.full ? "full" : "optimised",
@@ -317,6 +342,7 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
         return;
     }
     mt_.pending().erase(asked.confirm.est_id);
+    known_ = true;
     mt_.count("keys_confirmed");
     acknowledge(asked, keys, th_est, expires);
     log(LogLevel::Notice, "key established",
@@ -338,7 +364,7 @@ void Procedure::acknowledge(const local::ConfirmAsked& asked, const kdf::Establi
     ack.expires = expires;
     const auto mac = kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn, asked.mac,
                                           local::encode_confirm_ack_body(ack));
-    session_.answer_confirm(ack, mac);
+    session_.answer_confirm(ack, mac, mt_.clock().boot_now());
 }
 
 void Procedure::on(const local::PeerGone& gone) {

@@ -20,6 +20,8 @@ public:
               std::function<void()> pump);
 
     void handle(local::MtEvent event);
+    /// The device at this connection is allowed, or has shown that it holds a key.
+    [[nodiscard]] bool known() const { return known_; }
 
 private:
     void on(const local::ResumeAsked& asked);
@@ -30,9 +32,10 @@ private:
 
     void bootstrap(const local::EstablishmentRequest& request);
     void derive(const kdf::NafId& naf_id, const std::string& b_tid);
-    void finish(const kdf::NafId& naf_id, const Result<NafKey>& key);
+    void finish(const kdf::NafId& naf_id, const std::string& b_tid, const Result<NafKey>& key);
     void answer(const kdf::NafId& naf_id, const NafKey& key);
     void refuse(const Error& error);
+    void refuse_outdated(const std::string& new_b_tid); ///< a newer one is there
     /// ACK for a CONFIRM whose key is `keys`; the record is stored by now.
     void acknowledge(const local::ConfirmAsked& asked, const kdf::EstablishmentKeys& keys,
                      const kdf::TranscriptHash& th_est, UtcTime expires);
@@ -45,6 +48,7 @@ private:
     std::function<void()> pump_;
     std::string device_id_; ///< of L1 on this connection
     bool full_ = false;
+    bool known_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true); ///< callbacks hold it weakly
 };
 

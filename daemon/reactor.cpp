@@ -6,16 +6,94 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <map>
+#include <optional>
+#include <sys/timerfd.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
 
 namespace mtkey::daemon {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// All timers of the loop on one timerfd of CLOCK_BOOTTIME: Asio's own stand still in suspend, when
+/// keys do expire. Owns the descriptor and what is to be done when.
+class TimerQueue {
+public:
+    using Entry = std::multimap<BootTime, std::function<void()>>::iterator;
+
+    explicit TimerQueue(asio::io_context& io) : descriptor_(io, open()) { wait(); }
+
+    Entry add(BootTime when, std::function<void()> fire) {
+        const auto entry = due_.emplace(when, std::move(fire));
+        if (entry == due_.begin()) {
+            arm();
+        }
+        return entry;
+    }
+    void remove(Entry entry) {
+        const bool first = entry == due_.begin();
+        due_.erase(entry);
+        if (first) {
+            arm();
+        }
+    }
+
+private:
+    static int open() {
+        const int fd = ::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (fd < 0) {
+            throw std::system_error(errno, std::generic_category(), "timerfd");
+        }
+        return fd;
+    }
+    void arm() {
+        itimerspec next{}; // all zero: disarmed
+        if (!due_.empty()) {
+            const auto when =
+                std::max(due_.begin()->first.time_since_epoch(), BootClock::duration(1));
+            const auto seconds = std::chrono::floor<std::chrono::seconds>(when);
+            next.it_value.tv_sec = seconds.count();
+            next.it_value.tv_nsec = std::chrono::nanoseconds(when - seconds).count();
+        }
+        ::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &next, nullptr);
+    }
+    void wait() {
+        descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [this](const boost::system::error_code& error) {
+                                   if (!error) {
+                                       fire();
+                                       wait();
+                                   }
+                               });
+    }
+    void fire() {
+        std::uint64_t times = 0;
+        [[maybe_unused]] const auto got = ::read(descriptor_.native_handle(), &times, sizeof times);
+        // Those that are due by now: what they add is for the next turn.
+        const auto now = SystemClock().boot_now();
+        for (auto most = due_.size(); most > 0 && !due_.empty() && due_.begin()->first <= now;
+             --most) {
+            const auto node = due_.extract(due_.begin());
+            node.mapped()();
+        }
+        arm();
+    }
+
+    asio::posix::stream_descriptor descriptor_;
+    std::multimap<BootTime, std::function<void()>> due_;
+};
+
+} // namespace
+
 struct Reactor::Impl {
     asio::io_context io{1};
     asio::signal_set signals{io};
+    TimerQueue timers{io};
     int status = 0;
 
     void await_signal(const std::function<void(int)>& fire) {
@@ -105,40 +183,27 @@ private:
 
 class TimerImpl final : public Reactor::Timer {
 public:
-    explicit TimerImpl(asio::io_context& io) : io_(io) {}
+    explicit TimerImpl(TimerQueue& queue) : queue_(queue) {}
     TimerImpl(const TimerImpl&) = delete;
     TimerImpl& operator=(const TimerImpl&) = delete;
     ~TimerImpl() override { cancel(); }
     void at(BootTime when, std::function<void()> fire) override {
         cancel();
-        // A new timer each time: an old handler that is already queued belongs to the cancelled
-        // one.
-        state_ = std::make_shared<State>(io_);
-        const auto left = std::max(when - SystemClock().boot_now(), BootClock::duration::zero());
-        state_->timer.expires_after(left);
-        state_->timer.async_wait(
-            [state = state_, fire = std::move(fire)](const boost::system::error_code& error) {
-                if (!error && !state->cancelled) {
-                    fire();
-                }
-            });
+        // Its entry is gone when it fires; `fire` may set this timer anew or destroy it.
+        entry_ = queue_.add(when, [this, fire = std::move(fire)] {
+            entry_.reset();
+            fire();
+        });
     }
     void cancel() override {
-        if (state_) {
-            state_->cancelled = true;
-            state_->timer.cancel();
-            state_.reset();
+        if (entry_) {
+            queue_.remove(*std::exchange(entry_, std::nullopt));
         }
     }
 
 private:
-    struct State {
-        explicit State(asio::io_context& io) : timer(io) {}
-        asio::steady_timer timer;
-        bool cancelled = false;
-    };
-    asio::io_context& io_;
-    std::shared_ptr<State> state_;
+    TimerQueue& queue_;
+    std::optional<TimerQueue::Entry> entry_;
 };
 
 } // namespace
@@ -159,6 +224,18 @@ void Reactor::stop(int status) {
     });
 }
 
+void Reactor::drain() {
+    // In the order of posting: behind this one stands only what came later.
+    bool last = false;
+    asio::post(impl_->io, [&last] { last = true; });
+    impl_->io.restart();
+    while (!last) {
+        if (impl_->io.run_one() == 0) { // one more stop() was among them
+            impl_->io.restart();
+        }
+    }
+}
+
 void Reactor::post(std::function<void()> work) {
     asio::post(impl_->io, std::move(work));
 }
@@ -168,7 +245,7 @@ std::unique_ptr<Reactor::Watch> Reactor::watch(int fd, std::function<void(bool, 
 }
 
 std::unique_ptr<Reactor::Timer> Reactor::timer() {
-    return std::make_unique<TimerImpl>(impl_->io);
+    return std::make_unique<TimerImpl>(impl_->timers);
 }
 
 void Reactor::on_termination(std::function<void(int)> fire) {

@@ -20,6 +20,8 @@ public:
     /// Runs until stop(); the argument of stop() is returned.
     int run();
     void stop(int status);
+    /// After run(): does what had been posted by now. Answers in it need what they go out by.
+    void drain();
     /// From any thread.
     void post(std::function<void()> work);
 

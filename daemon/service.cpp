@@ -10,6 +10,7 @@
 #include "store/key_store.hpp"
 
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 namespace mtkey::daemon {
 namespace {
@@ -48,10 +49,19 @@ Result<int> run_service(const Config& config) {
     sd_notify(0, "READY=1");
     log(LogLevel::Notice, "ready", {{"version", MTKEY_VERSION}});
     const int status = reactor.run();
-    card.stop();
+    const bool ended = card.stop();
+    // What the worker has left for us holds answers of the bus: they go out, or die, before it
+    // does.
+    reactor.drain();
     // The objects below the bus tell it of their end no more.
     mt.set_events({});
     transports.set_changed({});
+    if (!ended) {
+        // A card or pcscd that hangs must not hold up the end; memory and handles go with it.
+        log(LogLevel::Warning, "the card worker is stuck in PC/SC; ending without it");
+        store.clear();
+        ::_exit(status);
+    }
     return status;
 }
 

@@ -65,7 +65,7 @@ Result<void> TransportHost::start(const std::string& name) {
     settings.options = slot.config.options;
     transports::Instance::Callbacks callbacks;
     callbacks.connected = [this, name](transports::Connection connection) {
-        accept(name, std::move(connection));
+        return accept(name, std::move(connection));
     };
     callbacks.state = [this, name](transports::State state, std::string_view message) {
         Slot& changed_slot = slots_[name];
@@ -87,8 +87,8 @@ Result<void> TransportHost::start(const std::string& name) {
     slot.instance = *std::move(instance);
     slot.state = slot.instance->state();
     slot.watch = reactor_.watch(slot.instance->poll_fd(), [this, name](bool, bool) {
-        if (auto& running = slots_[name]; running.instance) {
-            running.instance->dispatch();
+        if (auto& running = slots_[name]; running.instance && !running.instance->dispatch()) {
+            running.watch.reset(); // the plugin is broken and may be readable for ever
         }
     });
     changed(name);
@@ -118,11 +118,10 @@ void TransportHost::stop_all() {
     }
 }
 
-void TransportHost::accept(const std::string& name, transports::Connection connection) {
-    if (links_.size() >= kMostLinks) {
-        log(LogLevel::Warning, "too many devices at once; connection refused",
-            {{"transport", name}});
-        return;
+bool TransportHost::accept(const std::string& name, transports::Connection connection) {
+    if (const char* reason = why_not(name)) {
+        log(LogLevel::Warning, "connection refused", {{"transport", name}, {"reason", reason}});
+        return false;
     }
     log(LogLevel::Info, "device connected", {{"transport", name}, {"peer", connection.peer}});
     // The link tells its end by its own address, which only exists after construction.
@@ -131,6 +130,16 @@ void TransportHost::accept(const std::string& name, transports::Connection conne
                                                   [this, self] { ended(*self); }));
     *self = links_.back().get();
     changed(name);
+    return true;
+}
+
+const char* TransportHost::why_not(const std::string& name) const {
+    if (links_.size() >= kMostLinks) {
+        return "too many devices at once";
+    }
+    const auto strangers = std::ranges::count_if(
+        links_, [&](const auto& link) { return link->transport() == name && !link->known(); });
+    return strangers >= std::ptrdiff_t{kMostStrangers} ? "too many unknown devices here" : nullptr;
 }
 
 void TransportHost::ended(DeviceLink* link) {

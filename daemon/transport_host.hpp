@@ -29,6 +29,7 @@ struct TransportView {
 class TransportHost {
 public:
     static constexpr std::size_t kMostLinks = 256;
+    static constexpr std::size_t kMostStrangers = 8; ///< of one transport (threats L7)
 
     TransportHost(Reactor& reactor, Mt& mt);
     ~TransportHost();
@@ -55,7 +56,8 @@ private:
         std::string last_error;
         transports::State state = transports::State::Stopped;
     };
-    void accept(const std::string& name, transports::Connection connection);
+    bool accept(const std::string& name, transports::Connection connection);
+    [[nodiscard]] const char* why_not(const std::string& name) const; ///< null = a link may come
     void ended(DeviceLink* link);
     void changed(const std::string& name);
 

@@ -89,14 +89,9 @@ Result<transports::Connection> open_link(const mtkey_device_callbacks& callbacks
     return connection;
 }
 
-const char* procedure_name(Outcome::Kind kind) {
-    return kind == Outcome::Kind::Full        ? "full"
-           : kind == Outcome::Kind::Optimised ? "optimised"
-                                              : "resume";
-}
-
 Result<void> establish(const mtkey_device_config& config, const mtkey_device_callbacks& callbacks,
                        mtkey_device_result& result) {
+    MTKEY_CHECK(init_secure_heap()); // without it OpenSSL would put the keys into the plain heap
     if (config.size < sizeof config || callbacks.size < sizeof callbacks ||
         callbacks.open_link == nullptr) {
         return fail(Errc::InvalidArgument, "a size or open_link is not set");
@@ -141,6 +136,7 @@ Result<void> establish(const mtkey_device_config& config, const mtkey_device_cal
 
 Result<void> application_key(const mtkey_device_config& config, std::string_view mt_id,
                              std::string_view label, std::string_view consumer, std::uint8_t* out) {
+    MTKEY_CHECK(init_secure_heap());
     const std::string path = MTKEY_TRY(required(config.key_file, "key_file"));
     const auto keys = MTKEY_TRY(KeyFile::open(path, KeyFile::Access::Read));
     const StoredKey* key = keys.find(mt_id, StoredKey::State::Active);

@@ -5,13 +5,8 @@
 #include "base/log.hpp"
 #include "device/stored_key.hpp"
 
-#include <algorithm>
-#include <charconv>
-
 namespace mtkey::device {
 namespace {
-
-constexpr std::size_t kLongestPath = 512;
 
 class HttpKeyCenter final : public KeyCenterConnection {
 public:
@@ -44,9 +39,12 @@ bool has_media_type(const HttpResponse& response) {
 /// DRAFT-GAP(key-request): the statuses are ours, too.
 std::unexpected<Error> refused(unsigned status) {
     switch (status) {
-    case 404: // the BSF does not know the B-TID
-    case 410: // its keys have expired
+    case 410: // and no other, so that a wrong path or a proxy never costs the MT a bootstrapping
         return fail(Errc::BtidUnknown, "Key Center", status);
+    case 429:
+        return fail(Errc::RetryAfter, "the Key Center has been asked too often", status);
+    case 404:
+        return fail(Errc::KeyCenterRejected, "no Key Center answers at this path", status);
     case 403:
         return fail(Errc::KeyCenterRejected,
                     "this device is not allowed (does its certificate carry the Device_ID?)",
@@ -91,34 +89,11 @@ Result<KeyCenterTarget> key_center_target(const local::NafEntry& entry) {
     if (!entry.key_center_uri) {
         return target;
     }
-    const auto bad = [&] {
-        return fail(Errc::NafNotAllowed,
-                    "the MT's URI for " + target.fqdn + " is no https URI on that host");
-    };
-    std::string_view rest = *entry.key_center_uri;
-    const std::string start = "https://" + target.fqdn;
-    if (!rest.starts_with(start)) {
-        return bad();
+    auto uri = MTKEY_TRY(local::parse_key_center_uri(*entry.key_center_uri, target.fqdn));
+    target.port = uri.port;
+    if (!uri.path.empty()) {
+        target.path = std::move(uri.path);
     }
-    rest.remove_prefix(start.size());
-    if (rest.starts_with(':')) {
-        rest.remove_prefix(1);
-        const auto* end = rest.data() + rest.size();
-        const auto [after, error] = std::from_chars(rest.data(), end, target.port);
-        if (error != std::errc{} || target.port == 0) {
-            return bad();
-        }
-        rest.remove_prefix(static_cast<std::size_t>(after - rest.data()));
-    }
-    if (rest.empty()) {
-        return target;
-    }
-    // A path and nothing else: user info, queries and fragments have no business here.
-    if (rest.front() != '/' || rest.find_first_of("?#@\\") != std::string_view::npos ||
-        !printable_name(rest, kLongestPath)) {
-        return bad();
-    }
-    target.path = rest;
     return target;
 }
 

@@ -44,7 +44,7 @@ OpenKeyCenter http_key_centers(KeyCenterSettings settings);
 
 /// Draft 5.5.2 steps 12 and 16: asks for the key and compares what the answer repeats. `on_sent` is
 /// called just before the request leaves. BtidUnknown: the network does not know this B-TID (any
-/// more).
+/// more); RetryAfter: this device has asked too often.
 Result<keycenter::KeyAnswer> request_key(KeyCenterConnection& connection, const std::string& path,
                                          const keycenter::KeyRequest& request,
                                          const std::function<void()>& on_sent);

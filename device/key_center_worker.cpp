@@ -6,13 +6,26 @@
 #include "base/encoding.hpp"
 #include "base/unique_fd.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <poll.h>
 #include <sys/eventfd.h>
+#include <system_error>
 #include <thread>
 
 namespace mtkey::device {
+namespace {
+
+constexpr int kCancelAgainMs = 50;
+
+bool readable(int fd, int wait_ms) {
+    pollfd wait{fd, POLLIN, 0};
+    return ::poll(&wait, 1, wait_ms) == 1;
+}
+
+} // namespace
 
 DeviceProcedure::Phase::~Phase() {
     const auto spent = owner_.out_.limits.clock.boot_now() - began_;
@@ -40,26 +53,42 @@ DeviceProcedure::ask_key_center(Connected& mt, const Selection& selection,
         return fail(Errc::IoFailed, std::strerror(errno), static_cast<std::uint32_t>(errno));
     }
     Result<keycenter::KeyAnswer> outcome = fail(Errc::Internal, "Key Center");
+    std::atomic<bool> stop = false;
+    const auto go_on = [&stop]() -> Result<void> {
+        return stop ? Result<void>(fail(Errc::Cancelled, "Key Center")) : Result<void>();
+    };
     const auto exchange = [&]() -> Result<keycenter::KeyAnswer> {
+        MTKEY_CHECK(go_on());
         MTKEY_CHECK(connection->connect());
         if (!connection->authenticated()) {
             return fail(Errc::PeerUntrusted, "Key Center " + selection.target.fqdn);
         }
         step(Step::TunnelEstablished, "naf", selection.target.fqdn);
+        MTKEY_CHECK(go_on());
         return request_key(*connection, selection.target.path, request,
                            [this] { step(Step::ServiceRequested); });
     };
-    std::thread worker([&] {
-        try {
-            outcome = exchange();
-        } catch (const std::exception&) {
-            outcome = fail(Errc::Internal, "Key Center");
-        }
-        ::eventfd_write(done.get(), 1);
-    });
+    std::thread worker;
+    try {
+        worker = std::thread([&] {
+            try {
+                outcome = exchange();
+            } catch (const std::exception&) {
+                outcome = fail(Errc::Internal, "Key Center");
+            }
+            ::eventfd_write(done.get(), 1);
+        });
+    } catch (const std::system_error& problem) {
+        return fail(Errc::Internal, "no thread for the Key Center",
+                    static_cast<std::uint32_t>(problem.code().value()));
+    }
     auto attended = mt.link.attend(done.get());
     if (!attended) {
-        connection->cancel();
+        // The worker may just be between two calls, where a cancel() finds nothing to end.
+        stop = true;
+        do {
+            connection->cancel();
+        } while (!readable(done.get(), kCancelAgainMs));
     }
     worker.join();
     if (!attended) {

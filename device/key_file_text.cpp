@@ -54,6 +54,13 @@ public:
         }
         return std::string(value);
     }
+    Result<UtcTime> time(std::string_view name) {
+        const auto value = parse_utc(MTKEY_TRY(text(name)));
+        if (!value) {
+            return error(name, "is no time like 2030-01-01T12:00:00Z");
+        }
+        return *value;
+    }
     template <std::size_t N>
     Result<std::array<std::uint8_t, N>> octets(std::string_view name) {
         auto value = from_hex(MTKEY_TRY(text(name)));
@@ -111,11 +118,8 @@ Result<StoredKey> read_key(const Json& object, const std::string& place) {
     key.ks_local_mt = MTKEY_TRY(reader.key("ks_local_mt"));
     key.th_est = MTKEY_TRY(reader.octets<32>("th_est"));
     key.est_id = MTKEY_TRY(reader.octets<16>("est_id"));
-    const auto expires = parse_utc(MTKEY_TRY(reader.text("expires")));
-    if (!expires) {
-        return reader.error("expires", "is no time like 2030-01-01T12:00:00Z");
-    }
-    key.expires = *expires;
+    key.stored = MTKEY_TRY(reader.time("stored"));
+    key.expires = MTKEY_TRY(reader.time("expires"));
     const auto state = MTKEY_TRY(reader.text("state"));
     if (state != "active" && state != "pending") {
         return reader.error("state", "must be active or pending");
@@ -248,6 +252,7 @@ Bytes encode_key_file(const std::vector<StoredKey>& keys) {
         out.key("ks_local_mt", key.ks_local_mt);
         out.member("th_est", to_hex(key.th_est));
         out.member("est_id", to_hex(key.est_id));
+        out.member("stored", format_utc(key.stored));
         out.member("expires", format_utc(key.expires));
         out.member("state", key.state == StoredKey::State::Active ? "active" : "pending", true);
         out.raw("    }");

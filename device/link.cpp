@@ -9,22 +9,12 @@
 
 namespace mtkey::device {
 
-local::SessionSettings session_settings(const transports::Connection& connection,
-                                        local::SessionSettings timers) {
-    timers.framing = connection.reliable ? local::Framing::LengthPrefixed : local::Framing::Cobs;
-    if (connection.largest_frame != 0) {
-        timers.largest_frame = connection.largest_frame;
-    } else {
-        timers.largest_frame = connection.reliable ? local::kLargestFrame : local::kTtyFrame;
-    }
-    return timers;
-}
-
 Link::Link(transports::Connection connection, const local::SessionSettings& timers,
            RandomSource& random, const Limits& limits)
     : connection_(std::move(connection)),
       limits_(limits),
-      session_(session_settings(connection_, timers), random, limits.clock.boot_now()) {}
+      session_(local::session_settings(connection_.reliable, connection_.largest_frame, timers),
+               random, limits.clock.boot_now()) {}
 
 Link::~Link() {
     session_.close();

@@ -41,8 +41,4 @@ private:
     bool open_ = true;
 };
 
-/// What the transport says about the link, in terms of the session.
-local::SessionSettings session_settings(const transports::Connection& connection,
-                                        local::SessionSettings timers);
-
 } // namespace mtkey::device

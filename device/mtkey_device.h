@@ -57,7 +57,8 @@ struct mtkey_device_result {
     uint32_t retry_after; /* seconds that the MT asked for, 0 = none */
 };
 
-/* Call once at the start of the program: locks the memory that holds keys. 0 = done. */
+/* Locks the memory that holds keys. 0 = done. The functions below do it, too, and fail where it
+ * cannot be done; called at the start of the program it shows that early. */
 int mtkey_device_init(void);
 
 /* Tries the stored key (draft 5.5.1), else establishes one (5.5.2, 5.5.3). 0 = both sides hold the

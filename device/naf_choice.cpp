@@ -2,6 +2,7 @@
 #include "device/naf_choice.hpp"
 
 #include "base/log.hpp"
+#include "device/key_center.hpp"
 
 #include <algorithm>
 
@@ -18,7 +19,7 @@ Result<const local::NafEntry*> choose_naf(const std::vector<local::NafEntry>& of
                                           const std::vector<std::string>& suffixes) {
     const local::NafEntry* first = nullptr;
     for (const auto& entry : offered) {
-        if (!fqdn_permitted(entry.naf_id.fqdn, suffixes)) {
+        if (!fqdn_permitted(entry.naf_id.fqdn, suffixes) || !key_center_target(entry)) {
             continue;
         }
         if (entry.naf_id.fqdn == preferred) {

@@ -17,17 +17,6 @@ std::string text_of(const Json& document) {
     return document.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
-std::string_view procedure_name(Outcome::Kind kind) {
-    switch (kind) {
-    case Outcome::Kind::Full:
-        return "full";
-    case Outcome::Kind::Optimised:
-        return "optimised";
-    default:
-        return "resume";
-    }
-}
-
 Json naf_json(const kdf::NafId& naf_id) {
     return {{"fqdn", naf_id.fqdn}, {"ua", to_hex(naf_id.ua)}};
 }

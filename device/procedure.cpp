@@ -11,13 +11,25 @@ namespace mtkey::device {
 namespace {
 
 constexpr int kMostConnections = 3;
-constexpr std::size_t kMostTags = 8; // docs/local-interface.md, RESUME
+/// The MT keeps an unconfirmed establishment no longer (docs/local-interface.md section 8.3).
+constexpr std::chrono::hours kPendingOffered{1};
 
 kdf::EstablishmentKeys keys_of(const StoredKey& key) {
     return kdf::establishment_keys(key.ks_local_mt, key.th_est);
 }
 
 } // namespace
+
+std::string_view procedure_name(Outcome::Kind kind) {
+    switch (kind) {
+    case Outcome::Kind::Full:
+        return "full";
+    case Outcome::Kind::Optimised:
+        return "optimised";
+    default:
+        return "resume";
+    }
+}
 
 DeviceProcedure::DeviceProcedure(ProcedureSettings settings, Surroundings surroundings)
     : settings_(std::move(settings)), out_(std::move(surroundings)) {}
@@ -44,9 +56,11 @@ Error DeviceProcedure::refusal(const local::ErrorMessage& message) {
 
 Result<Outcome> DeviceProcedure::run() {
     report_ = {};
-    pending_kind_ = Outcome::Kind::Resumed;
+    made_.reset();
+    key_info_asked_again_ = false;
     new_b_tid_taken_ = false;
     b_tid_given_up_ = false;
+    b_tid_unknown_to_network_ = false;
     MTKEY_CHECK(out_.keys.remove_expired(out_.limits.clock.utc_now()));
     for (int connection = 1;; ++connection) {
         auto outcome = run_once();
@@ -65,59 +79,49 @@ Result<Outcome> DeviceProcedure::run_once() {
     mt.th_conn = hello.th_conn;
 
     phase.emplace(*this, "resume");
-    if (auto settled = MTKEY_TRY(settle_pending(mt))) {
-        return *settled;
-    }
     if (!settings_.renew) {
         if (auto resumed = MTKEY_TRY(try_stored_keys(mt))) {
             return *resumed;
         }
     }
+    if (auto settled = MTKEY_TRY(settle_pending(mt))) {
+        return *settled;
+    }
     phase.reset();
     return establish(mt);
 }
 
-// The connection may have been lost between the storing of a key and the MT's acknowledgement, in
-// this run or in an earlier one: local_protocol allows CONFIRM on another connection, and the same
-// CONFIRM gets the same answer.
-Result<std::optional<Outcome>> DeviceProcedure::settle_pending(Connected& mt) {
-    const StoredKey* pending = nullptr;
-    for (const auto& key : out_.keys.keys()) {
-        if (key.state == StoredKey::State::Pending) {
-            pending = &key;
-            break;
-        }
-    }
-    if (pending == nullptr) {
-        return std::nullopt;
-    }
-    const std::string mt_id = pending->mt_id;
-    const bool of_this_run = pending_kind_ != Outcome::Kind::Resumed;
-    if (auto confirmed = confirm(mt, mt_id); !confirmed) {
-        if (confirmed.error().code == Errc::ConfirmationFailed && !of_this_run) {
-            return std::nullopt; // removed by now; another MT, perhaps
-        }
-        return std::unexpected(std::move(confirmed).error());
-    }
-    return Outcome{pending_kind_, mt_id};
-}
-
 // Draft 5.5.1.
 Result<std::optional<Outcome>> DeviceProcedure::try_stored_keys(Connected& mt) {
-    std::vector<const StoredKey*> tried;
-    std::vector<kdf::EstablishmentKeys> derived;
-    local::Resume resume;
+    std::vector<std::string> mt_ids;
     for (const auto& key : out_.keys.keys()) {
-        if (key.state == StoredKey::State::Active && tried.size() < kMostTags) {
-            tried.push_back(&key);
-            derived.push_back(keys_of(key));
-            resume.tags.push_back(kdf::resume_tag(derived.back().key_id, mt.th_conn));
+        if (key.state == StoredKey::State::Active) {
+            mt_ids.push_back(key.mt_id);
         }
     }
-    if (tried.empty()) {
+    if (mt_ids.empty()) {
         return std::nullopt;
     }
     step(Step::StoredKeyTried);
+    for (std::span<const std::string> rest(mt_ids); !rest.empty();) {
+        const auto some = rest.first(std::min(rest.size(), local::kMostTags));
+        rest = rest.subspan(some.size());
+        if (auto resumed = MTKEY_TRY(resume(mt, some))) {
+            return resumed;
+        }
+    }
+    step(Step::StoredKeyRefused);
+    return std::nullopt;
+}
+
+Result<std::optional<Outcome>> DeviceProcedure::resume(Connected& mt,
+                                                       std::span<const std::string> mt_ids) {
+    std::vector<kdf::EstablishmentKeys> derived;
+    local::Resume resume;
+    for (const auto& mt_id : mt_ids) {
+        derived.push_back(keys_of(*out_.keys.find(mt_id, StoredKey::State::Active)));
+        resume.tags.push_back(kdf::resume_tag(derived.back().key_id, mt.th_conn));
+    }
     mt.link.session().resume(resume);
     auto event = MTKEY_TRY(mt.link.next_event());
     if (const auto* refused = std::get_if<local::PeerRefused>(&event)) {
@@ -132,23 +136,20 @@ Result<std::optional<Outcome>> DeviceProcedure::try_stored_keys(Connected& mt) {
     if (answer.status == Status::Unknown) {
         // Not authenticated: anybody on the link can say so. The key stays until a new one is
         // confirmed.
-        step(Step::StoredKeyRefused);
         return std::nullopt;
     }
-    if (answer.index >= tried.size() || !answer.mac) {
+    if (answer.index >= mt_ids.size() || !answer.mac) {
         return fail(Errc::ProtocolViolation, "the MT's answer to RESUME names no key");
     }
-    const StoredKey& key = *tried[answer.index];
+    const std::string& mt_id = mt_ids[answer.index];
+    const StoredKey& key = *out_.keys.find(mt_id, StoredKey::State::Active);
     const auto expected = kdf::resume_answer_mac(derived[answer.index].confirm_mt, key.th_est,
                                                  mt.th_conn, answered->body);
     if (!equal_constant_time(expected, *answer.mac)) {
         // Whoever said this does not hold the key: worth no more than Unknown.
-        step(Step::StoredKeyRefused);
         return std::nullopt;
     }
     if (answer.status == Status::Delete) {
-        step(Step::StoredKeyRefused);
-        const std::string mt_id = key.mt_id;
         MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Active));
         return std::nullopt;
     }
@@ -159,7 +160,34 @@ Result<std::optional<Outcome>> DeviceProcedure::try_stored_keys(Connected& mt) {
                         std::to_string(answer.retry_after) + " s");
     }
     step(Step::StoredKeyAccepted, "fingerprint", key.fingerprint());
-    return Outcome{Outcome::Kind::Resumed, key.mt_id};
+    return Outcome{Outcome::Kind::Resumed, mt_id};
+}
+
+// CONFIRM may come over another connection: the link was lost between the storing of a key and the
+// MT's acknowledgement, in this run or in an earlier one. The same CONFIRM gets the same answer.
+// Whoever refuses here is not authenticated and may be another MT: the key stays, until a new one
+// of its own MT takes its place or it ends.
+Result<std::optional<Outcome>> DeviceProcedure::settle_pending(Connected& mt) {
+    const auto of_this_run = [this](const StoredKey& key) {
+        return made_ && key.est_id == made_->est_id;
+    };
+    const UtcTime now = out_.limits.clock.utc_now();
+    for (const auto& key : out_.keys.keys()) {
+        const bool earlier = !settings_.renew && now - key.stored < kPendingOffered;
+        if (key.state != StoredKey::State::Pending || (!of_this_run(key) && !earlier)) {
+            continue;
+        }
+        const Outcome outcome{of_this_run(key) ? made_->kind : Outcome::Kind::Resumed, key.mt_id};
+        const auto confirmed = confirm(mt, outcome.mt_id); // changes the list when it succeeds
+        if (confirmed) {
+            return outcome;
+        }
+        if (confirmed.error().code != Errc::ConfirmationFailed) {
+            return std::unexpected(confirmed.error());
+        }
+        report_.retry_after = 0;
+    }
+    return std::nullopt;
 }
 
 // Draft 5.5.2 and 5.5.3: one road with two forks.
@@ -177,6 +205,7 @@ Result<Outcome> DeviceProcedure::establish(Connected& mt) {
             !b_tid_given_up_) {
             // The MT's B-TID is older than the network remembers: the full procedure, once.
             b_tid_given_up_ = true;
+            b_tid_unknown_to_network_ = true;
             selection.b_tid.reset();
             selection.reason = local::Reason::BtidUnknownToNetwork;
             continue;
@@ -185,11 +214,18 @@ Result<Outcome> DeviceProcedure::establish(Connected& mt) {
             return std::unexpected(std::move(answer).error());
         }
         phase.emplace(*this, "confirmation");
-        pending_kind_ = selection.b_tid ? Outcome::Kind::Optimised : Outcome::Kind::Full;
+        const auto kind = selection.b_tid ? Outcome::Kind::Optimised : Outcome::Kind::Full;
         const std::string mt_id = answer->mt_id;
         MTKEY_CHECK(store_pending(received, std::move(*answer)));
-        MTKEY_CHECK(confirm(mt, mt_id));
-        return Outcome{pending_kind_, mt_id};
+        made_ = Made{received.answer.est_id, kind};
+        if (const auto confirmed = confirm(mt, mt_id); !confirmed) {
+            // The MT that gave L4 refuses what follows from it: such a key is of no use.
+            if (confirmed.error().code == Errc::ConfirmationFailed) {
+                MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Pending));
+            }
+            return std::unexpected(confirmed.error());
+        }
+        return Outcome{kind, mt_id};
     }
 }
 
@@ -213,9 +249,9 @@ Result<DeviceProcedure::Selection> DeviceProcedure::select(Connected& mt) {
     if (!b_tid_given_up_) {
         selection.b_tid = received->info.b_tid;
     }
-    selection.reason = b_tid_given_up_   ? local::Reason::BtidUnknownToNetwork
-                       : settings_.renew ? local::Reason::Renewal
-                                         : local::Reason::NoKey;
+    selection.reason = b_tid_unknown_to_network_ ? local::Reason::BtidUnknownToNetwork
+                       : settings_.renew         ? local::Reason::Renewal
+                                                 : local::Reason::NoKey;
     // The full procedure has "gets a list" as its step 5, the optimised one "selects": each its own
     // words.
     step(received->info.b_tid ? Step::NafSelected : Step::NafListReceived, "naf",
@@ -250,6 +286,11 @@ Result<local::EstablishmentReceived> DeviceProcedure::request_establishment(Conn
                    !b_tid_given_up_) {
             b_tid_given_up_ = true;
             selection.b_tid.reset();
+        } else if ((error.code == local::ErrorCode::NafUnknown ||
+                    (error.code == local::ErrorCode::BtidChanged && !error.b_tid)) &&
+                   !key_info_asked_again_) {
+            key_info_asked_again_ = true; // L2 is out of date
+            selection = MTKEY_TRY(select(mt));
         } else {
             return std::unexpected(refusal(error));
         }
@@ -296,6 +337,7 @@ Result<void> DeviceProcedure::store_pending(const local::EstablishmentReceived& 
     key.ks_local_mt = std::move(answer.ks_local_mt);
     key.th_est = received.th_est;
     key.est_id = received.answer.est_id;
+    key.stored = out_.limits.clock.utc_now();
     key.expires = answer.expires;
     const std::string fingerprint = key.fingerprint();
     MTKEY_CHECK(out_.keys.add_pending(std::move(key)));
@@ -341,7 +383,6 @@ Result<void> DeviceProcedure::confirm(Connected& mt, const std::string& mt_id) {
     } else {
         return fail(Errc::ProtocolViolation, "the MT's answer to CONFIRM is something else");
     }
-    MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Pending));
     return fail(Errc::ConfirmationFailed, problem);
 }
 

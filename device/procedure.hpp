@@ -8,7 +8,10 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +44,8 @@ struct Outcome {
     Kind kind = Kind::Full;
     std::string mt_id; ///< of the active key in the key file
 };
+/// "full", "optimised", "resume": for reports.
+std::string_view procedure_name(Outcome::Kind kind);
 
 /// What became of a run, whichever way it ended.
 struct RunReport {
@@ -66,8 +71,10 @@ private:
 
     [[nodiscard]] Result<Outcome> run_once();
     /// Nothing: no such key, go on with something else.
-    [[nodiscard]] Result<std::optional<Outcome>> settle_pending(Connected& mt);
     [[nodiscard]] Result<std::optional<Outcome>> try_stored_keys(Connected& mt);
+    [[nodiscard]] Result<std::optional<Outcome>> resume(Connected& mt,
+                                                        std::span<const std::string> mt_ids);
+    [[nodiscard]] Result<std::optional<Outcome>> settle_pending(Connected& mt);
     [[nodiscard]] Result<Outcome> establish(Connected& mt);
     [[nodiscard]] Result<Selection> select(Connected& mt);
     [[nodiscard]] Result<local::EstablishmentReceived> request_establishment(Connected& mt,
@@ -87,11 +94,17 @@ private:
     ProcedureSettings settings_;
     Surroundings out_;
     RunReport report_;
-    Outcome::Kind pending_kind_ =
-        Outcome::Kind::Resumed; ///< how the pending key came about in this run
+    /// The establishment of this run, once its key is stored.
+    struct Made {
+        local::EstId est_id;
+        Outcome::Kind kind;
+    };
+    std::optional<Made> made_;
     // Each remedy once per run, whatever the MT says next.
+    bool key_info_asked_again_ = false;
     bool new_b_tid_taken_ = false;
-    bool b_tid_given_up_ = false;
+    bool b_tid_given_up_ = false;           ///< by MT or network
+    bool b_tid_unknown_to_network_ = false; ///< only this may be said to the MT
 };
 
 } // namespace mtkey::device

@@ -9,8 +9,8 @@
 namespace mtkey::device {
 
 StoredKey StoredKey::clone() const {
-    return {mt_id,  naf_id, b_tid,   device_id, profile, mode, ks_local_mt.clone(),
-            th_est, est_id, expires, state};
+    return {mt_id,  naf_id, b_tid,  device_id, profile, mode, ks_local_mt.clone(),
+            th_est, est_id, stored, expires,   state};
 }
 
 std::string StoredKey::fingerprint() const {

@@ -25,6 +25,7 @@ struct StoredKey {
     Secret<32> ks_local_mt;
     kdf::TranscriptHash th_est{};
     local::EstId est_id{};
+    UtcTime stored{}; ///< when this device filed it
     UtcTime expires{};
     State state = State::Pending;
 

@@ -11,6 +11,7 @@ Result<transports::Connection> TransportLink::open(const Limits& limits) {
         transports::Instance::Callbacks callbacks;
         callbacks.connected = [this](transports::Connection one) {
             waiting_.push_back(std::move(one));
+            return true;
         };
         instance_ = MTKEY_TRY(transports::Instance::create(settings_, std::move(callbacks)));
     } else if (!last_peer_.empty()) {
@@ -24,7 +25,10 @@ Result<transports::Connection> TransportLink::open(const Limits& limits) {
             return fail(Errc::TimedOut, "no connection over transport " + settings_.plugin + ": " +
                                             instance_->last_message());
         }
-        instance_->dispatch();
+        if (!instance_->dispatch()) {
+            return fail(Errc::Internal,
+                        "transport " + settings_.plugin + ": " + instance_->last_message());
+        }
     }
     transports::Connection connection = std::move(waiting_.front());
     waiting_.pop_front();

@@ -6,10 +6,12 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from demo_screen import Screen
 from rig import Options, Rig, RigError, Subscriber
@@ -19,11 +21,48 @@ from rig.report import Establishment
 ROOT = Path(__file__).resolve().parents[1]
 
 
+class Interrupted(BaseException):
+    """SIGINT, SIGTERM or SIGHUP."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
+@dataclass
+class Outcome:
+    """Filled in as things happen, so that what had been reached is told whatever ends the run."""
+    report: dict[str, Any] = field(default_factory=lambda: {"result": "failed"})
+    ok: bool = False
+    done: bool = False  # all that was asked for has been tried
+    printed: bool = False
+
+    def print_report(self) -> None:
+        if not self.printed:
+            print(json.dumps(self.report), flush=True)
+        self.printed = True
+
+
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__.split(": ", 1)[1], epilog="""
-Without --reader the UICC is a virtual one (its K and OPc are drawn anew each time) in a private pcscd. Nothing that
-runs on this machine already is touched, and nothing is left behind. Exit status 0: the key was established and is the
-same on both sides. Environment: MTKEY_BUILD names another build folder than build/, NO_COLOR=1 switches colours off.""")
+    parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__.split(": ", 1)[1],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter, epilog="""
+Without --reader the UICC is a virtual one (its K and OPc are drawn anew each time) in a private pcscd. No process and
+no file of a run is left behind; the packages that it needed, and build/, stay.
+
+exit status: 0 the key was established and is the same on both sides (--keep: also when Ctrl-C ends the playing);
+1 it was not; 2 wrong arguments; 130, 143: interrupted before the end
+
+the object of --json:
+  result          established | answered (--bsf: step 10 was reached) | failed, then error says why
+  mode            gba-u | gba-me
+  procedure       full | optimised; null when it failed before step 4 told which
+  keys_match      device, MT and Key Center hold the same key; null with --bsf
+  b_tid, naf_id {fqdn, ua}, fingerprint, lifetime (UTC)
+  apdus, http_exchanges, seconds {per phase}
+  resumed         --again: the same members. result is resumed; procedure is the one that had established the key
+  second          --again: the same members, of the second device
+
+environment: MTKEY_BUILD names another build folder than build/, NO_COLOR=1 switches colours off""")
     parser.add_argument("--mode", choices=["gba-u", "gba-me"], default="gba-u",
                         help="gba-me: a subscriber whose card has no GBA service (default: gba-u)")
     parser.add_argument("--again", action="store_true",
@@ -105,7 +144,7 @@ def play(rig: Rig, screen: Screen) -> None:
         signal.pause()
 
 
-def run(options: argparse.Namespace, screen: Screen) -> tuple[bool, dict[str, Any]]:
+def run(options: argparse.Namespace, screen: Screen, outcome: Outcome) -> None:
     build = Path(os.environ.get("MTKEY_BUILD", ROOT / "build"))
     started = time.monotonic()
     rig_options = Options(build=build, mode=options.mode, devices=2 if options.again else 1,
@@ -115,7 +154,8 @@ def run(options: argparse.Namespace, screen: Screen) -> tuple[bool, dict[str, An
         wait_for_card(rig)
         screen.parties(rig, time.monotonic() - started)
         first = establish(rig, screen, 0, "External device and MT have no key in common")
-        report = first.as_json()
+        report = outcome.report
+        report.update(first.as_json())
         report["seconds"]["start"] = round(time.monotonic() - started - report["seconds"].get("total", 0), 3)
         ok = first.ok and first.keys_match
         if options.bsf:
@@ -123,11 +163,11 @@ def run(options: argparse.Namespace, screen: Screen) -> tuple[bool, dict[str, An
         screen.summary(report, first)
         if ok and options.again:
             ok = again(rig, screen, report)
+        outcome.ok, outcome.done = ok, True
         if options.keep:
             if options.json:
-                print(json.dumps(report), flush=True)
+                outcome.print_report()
             play(rig, screen)
-    return ok, report
 
 
 def up_to_step_10(first: Establishment, report: dict[str, Any]) -> bool:
@@ -144,7 +184,8 @@ def up_to_step_10(first: Establishment, report: dict[str, Any]) -> bool:
 def again(rig: Rig, screen: Screen, report: dict[str, Any]) -> bool:
     resumed = establish(rig, screen, 0, "The same device again: it tries its stored key (5.5.1)")
     report["resumed"] = resumed.as_json()
-    # The key is the one of before: both sides have proved to each other that they hold it.
+    # The key is the one of before, and so is how it came about: both sides have proved that they hold it.
+    report["resumed"]["procedure"] = report["procedure"] if resumed.procedure == "resume" else resumed.procedure
     same = resumed.result["fingerprint"] == report["fingerprint"]
     report["resumed"]["keys_match"] = resumed.ok and same
     screen.summary(report["resumed"], resumed)
@@ -161,27 +202,32 @@ def again(rig: Rig, screen: Screen, report: dict[str, Any]) -> bool:
 
 def main() -> int:
     options = arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    def interrupt(number: int, _: object) -> None:
+        raise Interrupted(number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     # Progress goes to stderr where stdout belongs to the JSON object.
     screen = Screen(sys.stderr if options.json else sys.stdout)
-    report: dict[str, Any] = {"result": "failed"}
-    ok = False
-    problem: Optional[str] = None
+    outcome = Outcome()
+    status = None
     try:
-        ok, report = run(options, screen)
-    except RigError as error:
-        problem = str(error)
-    except KeyboardInterrupt:
-        screen.note("ended; nothing is left behind")
-        return 0 if options.keep else 130
-    if problem is not None:
-        report["error"] = problem
-        screen.note(problem)
+        run(options, screen, outcome)
+    except Interrupted as interrupted:
+        if not (outcome.done and interrupted.number == signal.SIGINT):
+            status = 128 + interrupted.number
+            outcome.report["error"] = "interrupted"
+    except (RigError, OSError, ValueError, subprocess.TimeoutExpired) as error:
+        outcome.ok = False
+        outcome.report["error"] = str(error)
+        screen.note(str(error))
     if options.json:
-        print(json.dumps(report))
-    screen.verdict(ok)
-    return 0 if ok else 1
+        outcome.print_report()
+    if status is None:
+        status = 0 if outcome.ok else 1
+        screen.verdict(outcome.ok)
+    else:
+        screen.note("ended; nothing is left running")
+    return status
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# The loader of transport plugins refuses what others may write, and some users' umask is 002.
+umask 022
+
 # The working directory is part of what ccache hashes with -g: clones would not share a thing.
 export CCACHE_NOHASHDIR=1
 

@@ -59,8 +59,13 @@ def unexplained(path: Path, known: "list[Case]") -> "list[Case]":
 
 
 def tap_cases(path: Path) -> "list[Case]":
-    lines = [re.match(r"(not )?ok \d+ - ([^#]*)", line) for line in path.read_text("utf-8", "replace").splitlines()]
-    return [(f"{path.stem}: {line[2].strip()}", "failed" if line[1] else "passed", "") for line in lines if line]
+    text = path.read_text("utf-8", "replace")
+    found = [(f"{path.stem}: {line[2].strip()}", "failed" if line[1] else "passed", "")
+             for line in re.finditer(r"^(not )?ok \d+ - ([^#\n]*)", text, re.MULTILINE)]
+    plan = re.search(r"^1\.\.(\d+)$", text, re.MULTILINE)
+    if plan is None or int(plan[1]) != len(found):
+        found.append((f"{path.stem}: plan", "failed", f"{len(found)} results of {plan[1] if plan else 'an unknown number'}"))
+    return found
 
 
 def main() -> None:

@@ -16,6 +16,14 @@ namespace {
 
 constexpr std::size_t kLongestPeer = 200;
 
+void log_thrown(const std::string& name, const char* where, const char* what) noexcept {
+    try {
+        log(LogLevel::Error, "exception at the border of a transport plugin",
+            {{"transport", name}, {"in", where}, {"what", printable(what)}});
+    } catch (...) { // no memory for the log line either
+    }
+}
+
 /// Calls that lead into a module or come from one: nothing may be thrown across a C function.
 template <typename Call>
 bool fenced(const std::string& name, const char* what, Call call) noexcept {
@@ -23,12 +31,9 @@ bool fenced(const std::string& name, const char* what, Call call) noexcept {
         call();
         return true;
     } catch (const std::exception& problem) {
-        try {
-            log(LogLevel::Error, "exception at the border of a transport plugin",
-                {{"transport", name}, {"in", what}, {"what", printable(problem.what())}});
-        } catch (...) { // no memory for the log line either
-        }
+        log_thrown(name, what, problem.what());
     } catch (...) {
+        log_thrown(name, what, "no std::exception");
     }
     return false;
 }
@@ -106,13 +111,21 @@ public:
         return {};
     }
 
-    void dispatch() {
-        if (!fenced(settings_.name, "dispatch", [this] { module_->api().dispatch(plugin_); })) {
-            set_state(State::Failed, "the plugin failed; see the log");
+    bool dispatch() {
+        if (!broken_ &&
+            !fenced(settings_.name, "dispatch", [this] { module_->api().dispatch(plugin_); })) {
+            // What it left half done may be readable for ever.
+            broken_ = true;
+            fenced(settings_.name, "state",
+                   [this] { set_state(State::Failed, "the plugin failed; see the log"); });
         }
+        return !broken_;
     }
 
     void released(const std::string& peer) {
+        if (broken_) {
+            return;
+        }
         fenced(settings_.name, "released", [&] { module_->api().released(plugin_, peer.c_str()); });
     }
 
@@ -124,6 +137,7 @@ public:
     int poll_fd_ = -1;
     State state_ = State::Stopped;
     std::string message_;
+    bool broken_ = false;  ///< has thrown: not called any more but to destroy it
     bool closing_ = false; ///< in the destructor: the owner hears nothing more
 
 private:
@@ -158,8 +172,7 @@ private:
         connection.role = link->role == MT_TRANSPORT_LISTEN ? Role::Listen : Role::Connect;
         connection.largest_frame = link->largest_frame;
         connection.module = module_;
-        callbacks_.connected(std::move(connection));
-        return true;
+        return callbacks_.connected(std::move(connection));
     }
 
     static void on_state(void* context, mt_transport_state state, const char* message) noexcept {
@@ -205,8 +218,8 @@ int Instance::poll_fd() const {
     return impl_->poll_fd_;
 }
 
-void Instance::dispatch() {
-    impl_->dispatch();
+bool Instance::dispatch() {
+    return impl_->dispatch();
 }
 
 void Instance::released(const std::string& peer) {

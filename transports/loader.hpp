@@ -41,7 +41,8 @@ struct InstanceSettings {
 class Instance {
 public:
     struct Callbacks {
-        std::function<void(Connection)> connected;
+        /// False refuses it: the plugin is told so and tries again later.
+        std::function<bool(Connection)> connected;
         std::function<void(State, std::string_view message)> state;
     };
     static Result<std::unique_ptr<Instance>> create(InstanceSettings settings, Callbacks callbacks);
@@ -50,7 +51,9 @@ public:
     Instance& operator=(const Instance&) = delete;
 
     [[nodiscard]] int poll_fd() const; ///< level-triggered readable: call dispatch()
-    void dispatch();
+    /// False: the plugin has thrown, its state is FAILED for good, and nobody may wait for
+    /// poll_fd() any more.
+    [[nodiscard]] bool dispatch();
     void released(const std::string& peer); ///< the connection of this peer has been closed
     [[nodiscard]] State state() const;
     [[nodiscard]] const std::string& last_message() const;

@@ -58,7 +58,6 @@ std::unexpected<Error> refused(std::uint16_t sw, bool derives_naf_key) {
         case sw::kWrongParameters:
         case sw::kWrongOffset:
         case sw::kInstructionNotSupported:
-        case sw::kClassNotSupported:
             return Errc::NotSupportedByCard;
         case sw::kKeyFreshness:
             return Errc::KeyFreshness;

@@ -15,6 +15,7 @@ namespace mtkey::uicc {
 struct Challenge {
     std::array<std::uint8_t, 16> rand;
     std::array<std::uint8_t, 16> autn;
+    bool operator==(const Challenge&) const = default;
 };
 
 struct SyncFailure {
@@ -34,10 +35,11 @@ struct Bootstrapped {
 };
 using BootstrapOutcome = std::variant<Bootstrapped, SyncFailure>;
 
-// Errors of all three: MacFailure (98 62), NotSupportedByCard (98 64, 6A 81, 6A 86, 6B 00, 6D 00,
-// 6E 00), PinRequired (69 82), NoKsOnCard (DE only: 69 85, 6A 88), KeyFreshness (98 65), CardFailed
+// Errors of all three: MacFailure (98 62), NotSupportedByCard (98 64, 6A 81, 6A 86, 6B 00, 6D 00),
+// PinRequired (69 82), NoKsOnCard (DE only: 69 85, 6A 88), KeyFreshness (98 65), CardFailed
 // (anything else), and those of CardChannel. `detail` is SW1SW2. The application must be selected
-// and its PIN verified.
+// and its PIN verified. 6E 00 says nothing about a context: it is what a card in a GSM session says
+// to every command of a USIM.
 
 /// AUTHENTICATE, 3G security context, P2 = 81 (TS 31.102 clause 7.1.2.1).
 [[nodiscard]] Result<AkaOutcome> authenticate_3g(CardChannel& card, const Challenge& challenge);

@@ -133,7 +133,7 @@ Result<void> update_gbabp(CardChannel& card, DirEntry::Kind kind, std::size_t fi
         return fail(Errc::InvalidArgument, "B-TID and lifetime do not fit into EF_GBABP");
     }
     if (!MTKEY_TRY(select_file_quietly(card, Under::Current, gbabp_of(kind)))) {
-        return fail(Errc::CardFailed, "the card has no EF_GBABP", sw::kFileNotFound);
+        return fail(Errc::NotFound, "the card has no EF_GBABP", sw::kFileNotFound);
     }
     Bytes content;
     content.push_back(static_cast<std::uint8_t>(b_tid.size()));

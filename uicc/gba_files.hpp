@@ -48,8 +48,8 @@ read_gbabp_rand(CardChannel& card, DirEntry::Kind kind);
 
 /// B-TID and lifetime behind the RAND that the card wrote: SELECT EF_GBABP + UPDATE BINARY at
 /// offset
-/// 17. `file_size`: Application::gbabp_size. InvalidArgument when it does not fit (nothing is
-/// written then): ask fits_gbabp() before.
+/// 17. `file_size`: Application::gbabp_size. InvalidArgument when it does not fit (ask
+/// fits_gbabp() before), NotFound when there is no such file (nothing is written then).
 [[nodiscard]] Result<void> update_gbabp(CardChannel& card, DirEntry::Kind kind,
                                         std::size_t file_size, std::string_view b_tid,
                                         std::string_view lifetime);

@@ -13,8 +13,10 @@
 namespace mtkey::aka {
 namespace {
 
-constexpr std::size_t kLargestFile = 1024 * 1024;
-constexpr std::size_t kMostSubscribers = 4096;
+// What the secure heap of 256 KiB holds: reading takes twice the file, a subscriber keeps 32
+// octets. A table with every key is below 256 octets.
+constexpr std::size_t kLargestFile = 64 * 1024;
+constexpr std::size_t kMostSubscribers = 256;
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
 
 constexpr std::array<std::string_view, 10> kKeys{
@@ -187,7 +189,7 @@ Result<std::vector<Subscriber>> read_tables(const toml::table& root, const std::
     const auto* list = root.get_as<toml::array>("subscriber");
     if (list == nullptr || list->empty() || list->size() > kMostSubscribers) {
         return fail(Errc::ConfigInvalid,
-                    file + ": subscriber: write one to 4096 [[subscriber]] tables");
+                    file + ": subscriber: write one to 256 [[subscriber]] tables");
     }
     std::vector<Subscriber> out;
     for (auto&& element : *list) {

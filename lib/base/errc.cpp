@@ -22,7 +22,7 @@ constexpr std::array kTable{
     ErrorInfo{CardFailed, "CardFailed", 6, true,
               "the UICC did not answer as it must; insert it again"},
     ErrorInfo{PinRequired, "PinRequired", 6, false,
-              "the UICC wants its PIN; configure uicc.pin_file"},
+              "the UICC wants its PIN; mtkeyctl pin shows it one, or configure uicc.pin_file"},
     ErrorInfo{PinIncorrect, "PinIncorrect", 6, false,
               "the UICC refused the PIN; it will not be sent again"},
     ErrorInfo{PinBlocked, "PinBlocked", 6, false,

@@ -119,7 +119,12 @@ Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit)
 }
 
 Result<SecretBytes> read_secret_fd(int fd, std::size_t limit) {
-    return secret_from(fd, limit, "descriptor " + std::to_string(fd));
+    const std::string name = "descriptor " + std::to_string(fd);
+    try {
+        return secret_from(fd, limit, name);
+    } catch (const std::bad_alloc&) {
+        return fail(Errc::LimitExceeded, name + " does not fit into the secure heap");
+    }
 }
 
 Result<void> write_all(int fd, ByteView octets) {

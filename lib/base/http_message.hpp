@@ -48,7 +48,8 @@ public:
     virtual ~HttpExchange() = default;
     /// The peer's name, as it stands in Host, SNI and realm (never an address).
     [[nodiscard]] virtual std::string_view fqdn() const = 0;
-    /// True when the connection is TLS and the peer's certificate was verified for fqdn().
+    /// True when the connection is TLS and the peer's certificate was verified for fqdn(). So it is
+    /// false before the first exchange: nobody has been asked for a certificate yet.
     [[nodiscard]] virtual bool authenticated() const = 0;
     [[nodiscard]] virtual Result<HttpResponse> exchange(const HttpRequest& request) = 0;
 };

@@ -13,12 +13,8 @@ namespace {
 // KiB.
 constexpr std::size_t kArena = 256 * 1024;
 constexpr std::size_t kSmallestBlock = 16;
-} // namespace
 
-Result<void> init_secure_heap() {
-    if (CRYPTO_secure_malloc_initialized() == 1) {
-        return {};
-    }
+Result<void> make_arena() {
     // 1 = locked; 2 = usable but mlock failed; 0 = none
     const int state = CRYPTO_secure_malloc_init(kArena, kSmallestBlock);
     if (state == 1) {
@@ -30,6 +26,13 @@ Result<void> init_secure_heap() {
                 "secure heap of 256 KiB could not be locked: raise the limit of locked memory "
                 "(LimitMEMLOCK=, ulimit -l), now " +
                     std::to_string(limit.rlim_cur / 1024) + " KiB");
+}
+} // namespace
+
+Result<void> init_secure_heap() {
+    // OpenSSL calls an arena initialised that it could not lock: what counts is what came first.
+    static const Result<void> outcome = make_arena();
+    return outcome;
 }
 
 SecretBytes::SecretBytes(std::size_t size) : size_(size) {

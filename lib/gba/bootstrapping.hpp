@@ -24,8 +24,11 @@ enum class ModePolicy { PreferUicc, RequireUicc, MeOnly };
 
 /// What a run needs to know about the subscriber, its card and the policy.
 struct RunSettings {
-    std::string impi;           ///< Digest username and KDF input
-    bool card_has_gba = false;  ///< USIM service 68
+    std::string impi;          ///< Digest username and KDF input
+    bool card_has_gba = false; ///< USIM service 68
+    /// card_without_gba was said of this ICCID before: begin with P2 81. What a card with service
+    /// 68 must not be given without TLS stays the same.
+    bool gba_context_missing = false;
     std::size_t gbabp_size = 0; ///< 0 = no EF_GBABP to write
     ModePolicy policy = ModePolicy::PreferUicc;
     bool allow_downgrade =
@@ -36,10 +39,11 @@ struct RunSettings {
 
 /// Where the run stands; for steps, statistics and progress.
 struct RunEvents {
-    /// The card has accepted the challenge and answered it. With GbaU its former Ks and the RAND in
-    /// EF_GBABP are gone from now on, whatever becomes of the run.
-    std::function<void(Mode)> authenticated_by_card;
-    /// The card lists the GBA service and has no GBA context: remember it for this ICCID.
+    /// Before each AUTHENTICATE(DD), and never in GBA_ME: from now on the card's former Ks and the
+    /// RAND in EF_GBABP may be gone, whatever becomes of the run or of the answer.
+    std::function<void(Mode)> before_bootstrapping_command;
+    /// The card lists the GBA service, has no GBA context, and has answered the same challenge in
+    /// the 3G context: remember it for this ICCID.
     std::function<void()> card_without_gba;
 };
 
@@ -60,6 +64,8 @@ public:
     [[nodiscard]] UtcTime expires() const { return expires_; }
     /// By the clock here.
     [[nodiscard]] UtcTime created() const { return created_; }
+    /// The moment of expires() by the clock here, which may differ from the BSF's.
+    [[nodiscard]] UtcTime local_end() const { return local_end_; }
     /// End by CLOCK_BOOTTIME.
     [[nodiscard]] BootTime deadline() const { return deadline_; }
     /// Both clocks must say so (threats C1).
@@ -70,8 +76,8 @@ public:
 
     [[nodiscard]] bool has_cached(const kdf::NafId& naf_id) const;
     /// Ks_(ext)_NAF, from the cache or derived (TS 33.220 clauses 4.5.3, 5.3.3). `card` may be
-    /// null: then only the cache and GBA_ME can serve (NotReady otherwise). Borrowed until the next
-    /// call.
+    /// null: then only the cache and GBA_ME can serve (NotReady otherwise). LimitExceeded when the
+    /// secure heap is full. Borrowed until the next call.
     [[nodiscard]] Result<const Secret<32>*> ks_naf(uicc::CardChannel* card,
                                                    const kdf::NafId& naf_id);
 
@@ -96,7 +102,7 @@ private:
 /// be selected and its PIN verified. Nothing is returned, and nothing written to the card, before
 /// rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable, BsfRejected
 /// (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document), SyncFailure
-/// (twice out of sync), MacFailure.
+/// (twice out of sync), MacFailure, ConfigInvalid (3G context, a UICC with GBA and no TLS).
 [[nodiscard]] Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf,
                                         const Clock& clock, RandomSource& random,
                                         const RunSettings& settings, const RunEvents& events = {});

@@ -3,6 +3,7 @@
 #include "uicc/authenticate.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace mtkey::gba {
 
@@ -32,9 +33,13 @@ Result<const Secret<32>*> Context::ks_naf(uicc::CardChannel* card, const kdf::Na
     if (mode_ == Mode::GbaU && card == nullptr) {
         return fail(Errc::NotReady, "Ks_ext_NAF of " + naf_id.text() + " needs the UICC");
     }
-    auto key = mode_ == Mode::GbaU ? MTKEY_TRY(uicc::gba_derive_naf(*card, octets, impi_))
-                                   : MTKEY_TRY(kdf::ks_ext_naf(*ks_, rand_, impi_, naf_id));
-    return &naf_keys_.emplace(std::move(octets), std::move(key)).first->second;
+    try {
+        auto key = mode_ == Mode::GbaU ? MTKEY_TRY(uicc::gba_derive_naf(*card, octets, impi_))
+                                       : MTKEY_TRY(kdf::ks_ext_naf(*ks_, rand_, impi_, naf_id));
+        return &naf_keys_.emplace(std::move(octets), std::move(key)).first->second;
+    } catch (const std::bad_alloc&) { // the secure heap has an end
+        return fail(Errc::LimitExceeded, "no memory for a NAF key");
+    }
 }
 
 } // namespace mtkey::gba

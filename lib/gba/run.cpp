@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gba/run.hpp"
 
+#include "base/encoding.hpp"
 #include "base/log.hpp"
 #include "uicc/application.hpp"
 
@@ -10,18 +11,12 @@
 namespace mtkey::gba {
 namespace {
 
-// Two challenges (one resynchronisation) and one fallback; without TLS anybody can send challenges,
-// and each command is an answer that he learns (design.md decision 3).
-constexpr unsigned kMostAuthenticates = 3;
-constexpr unsigned kMostAuthenticatesWithoutTls = 2;
 constexpr std::size_t kShortRes = 8;
 
-/// True when the card itself has answered, with a status word: it is still there and in the state
-/// it was in.
-bool card_refused(const Error& error) {
-    return error.detail > 0 && error.detail <= 0xFFFF && error.code != Errc::NoCard &&
-           error.code != Errc::NoReader && error.code != Errc::ReaderBusy &&
-           error.code != Errc::TimedOut;
+std::string status_word(const Error& error) {
+    Bytes octets;
+    append_u16(octets, error.detail & 0xFFFF);
+    return to_hex(octets);
 }
 
 } // namespace
@@ -36,14 +31,9 @@ Result<void> Run::choose_mode() {
         mode_ = Mode::GbaU;
         break;
     case ModePolicy::PreferUicc:
-        mode_ = settings_.card_has_gba ? Mode::GbaU : Mode::GbaMe;
+        mode_ = settings_.card_has_gba && !settings_.gba_context_missing ? Mode::GbaU : Mode::GbaMe;
         break;
     case ModePolicy::MeOnly:
-        // A replayed challenge of an ordinary AKA would make this card give away CK and IK.
-        if (settings_.card_has_gba && !bsf_.authenticated()) {
-            return fail(Errc::ConfigInvalid,
-                        "gba.mode = me-only on a UICC with GBA needs a BSF behind TLS");
-        }
         mode_ = Mode::GbaMe;
         break;
     }
@@ -55,12 +45,16 @@ Result<void> Run::choose_mode() {
 }
 
 Result<Run::CardOutcome> Run::authenticate_once(const uicc::Challenge& challenge) {
-    const auto most = bsf_.authenticated() ? kMostAuthenticates : kMostAuthenticatesWithoutTls;
-    if (authenticates_ >= most) {
-        return fail(Errc::SyncFailure, "no further AUTHENTICATE in this run");
+    // A replayed challenge of an ordinary AKA would make this card give away CK and IK. Asked here,
+    // when the challenge is there: before the first exchange nobody is authenticated.
+    if (mode_ == Mode::GbaMe && settings_.card_has_gba && !bsf_.authenticated()) {
+        return fail(Errc::ConfigInvalid, "3G context on a UICC with GBA needs a BSF behind TLS");
     }
     ++authenticates_;
     if (mode_ == Mode::GbaU) {
+        if (events_.before_bootstrapping_command) {
+            events_.before_bootstrapping_command(mode_);
+        }
         auto outcome = MTKEY_TRY(uicc::gba_bootstrap(card_, challenge));
         if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
             return *sync;
@@ -91,10 +85,8 @@ bool Run::fall_back(const Error& error) {
         }
         if (error.code == Errc::NotSupportedByCard) {
             log(LogLevel::Warning, "the UICC lists GBA and has no GBA context: GBA_ME instead",
-                {{"status_word", static_cast<std::int64_t>(error.detail)}});
-            if (events_.card_without_gba) {
-                events_.card_without_gba();
-            }
+                {{"status_word", status_word(error)}});
+            gba_context_missing_ = true;
         } else if (error.code == Errc::MacFailure && settings_.allow_downgrade &&
                    bsf_.authenticated()) {
             log(LogLevel::Warning,
@@ -114,12 +106,29 @@ bool Run::fall_back(const Error& error) {
     return true;
 }
 
+/// Two challenges (one resynchronisation) and one fallback are three commands at most; without TLS,
+/// where each is an answer to whoever sent the challenge, no fallback gets as far as the card, and
+/// two are all (design.md decision 3).
 Result<Run::CardOutcome> Run::authenticate(const uicc::Challenge& challenge) {
     auto outcome = authenticate_once(challenge);
-    if (!outcome && fall_back(outcome.error())) {
-        outcome = authenticate_once(challenge);
+    if (outcome || !fall_back(outcome.error())) {
+        return outcome;
     }
-    return outcome;
+    auto second = authenticate_once(challenge);
+    if (!second && second.error().code == Errc::NotSupportedByCard) {
+        return outcome; // that there is no other command does not explain the first refusal
+    }
+    return second;
+}
+
+Result<DigestChallenge> Run::resynchronise(const DigestChallenge& refused,
+                                           const uicc::SyncFailure& sync) {
+    log(LogLevel::Notice, "the UICC is out of sync with the network: resynchronisation");
+    auto challenge = MTKEY_TRY(ub_.resynchronise(refused, sync.auts));
+    if (challenge.aka == refused.aka) {
+        return fail(Errc::BsfBadAnswer, "after AUTS the challenge that the UICC has just refused");
+    }
+    return challenge;
 }
 
 /// Validity is counted from the BSF's own time where it tells it, so that a wrong clock here does
@@ -139,10 +148,11 @@ Result<void> Run::set_lifetime(Context& context, const BsfDocument& document,
     return {};
 }
 
-/// TS 33.220 clause 5.3.2: the ME completes what the card began with RAND. A card that refuses the
-/// write keeps Ks, and our B-TID is the one of that Ks: the context stays good in memory. What is
-/// lost is only its way back after a restart, because the file is taken over only when RAND and
-/// B-TID equal what our store remembers.
+/// TS 33.220 clause 5.3.2: the ME completes what the card began with RAND. Where there is no room
+/// for it, the bootstrapping lives in memory and ends with this program. A card that refuses the
+/// write has the new RAND beside the old B-TID, or half of ours: no such B-TID is handed out
+/// (threats U8).
+// DRAFT-GAP(gbabp-update): what becomes of a bootstrapping whose B-TID the card does not take.
 // DRAFT-GAP(gbabp-lifetime): TS 31.102 does not say how a lifetime is written: the text of
 // <lifetime>.
 Result<void> Run::write_gbabp(const BsfDocument& document) {
@@ -152,14 +162,9 @@ Result<void> Run::write_gbabp(const BsfDocument& document) {
     }
     auto written =
         uicc::update_gbabp(card_, settings_.gbabp_size, document.b_tid, document.lifetime_text);
-    if (!written && written.error().code == Errc::InvalidArgument) {
-        log(LogLevel::Notice, "EF_GBABP is too small: the bootstrapping is kept in memory only",
-            {{"size", static_cast<std::int64_t>(settings_.gbabp_size)}});
-        return {};
-    }
-    if (!written && card_refused(written.error())) {
-        log_warning("EF_GBABP not written, the bootstrapping is kept in memory only",
-                    written.error());
+    if (!written &&
+        (written.error().code == Errc::InvalidArgument || written.error().code == Errc::NotFound)) {
+        log_warning("the bootstrapping is kept in memory only", written.error());
         return {};
     }
     return written;
@@ -173,16 +178,15 @@ Result<Context> Run::execute() {
     auto challenge = MTKEY_TRY(ub_.ask());
     auto outcome = MTKEY_TRY(authenticate(challenge.aka));
     if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
-        log(LogLevel::Notice, "the UICC is out of sync with the network: resynchronisation");
-        challenge = MTKEY_TRY(ub_.resynchronise(challenge, sync->auts));
+        challenge = MTKEY_TRY(resynchronise(challenge, *sync));
         outcome = MTKEY_TRY(authenticate(challenge.aka));
         if (std::holds_alternative<uicc::SyncFailure>(outcome)) {
             return fail(Errc::SyncFailure, "out of sync again after a resynchronisation");
         }
     }
     auto& answer = std::get<CardAnswer>(outcome);
-    if (events_.authenticated_by_card) {
-        events_.authenticated_by_card(answer.mode);
+    if (gba_context_missing_ && events_.card_without_gba) {
+        events_.card_without_gba();
     }
     if (answer.res.size() < kShortRes && !bsf_.authenticated()) {
         log(LogLevel::Warning, "RES is short enough to be found from one captured answer: use TLS");
@@ -203,10 +207,6 @@ Result<Context> Run::execute() {
     context.ks_ = std::move(answer.ks);
     context.counts_ = {.http_exchanges = ub_.exchanges(),
                        .bootstrapping_authenticates = authenticates_};
-    log(LogLevel::Info, "bootstrapped",
-        {{"mode", to_text(context.mode_)},
-         {"b_tid", masked_b_tid(context.b_tid_)},
-         {"expires", format_utc(context.expires_)}});
     return context;
 }
 

@@ -40,6 +40,8 @@ private:
     [[nodiscard]] Result<CardOutcome> authenticate(const uicc::Challenge& challenge);
     [[nodiscard]] Result<CardOutcome> authenticate_once(const uicc::Challenge& challenge);
     [[nodiscard]] bool fall_back(const Error& error);
+    [[nodiscard]] Result<DigestChallenge> resynchronise(const DigestChallenge& refused,
+                                                        const uicc::SyncFailure& sync);
     [[nodiscard]] Result<void> set_lifetime(Context& context, const BsfDocument& document,
                                             BootTime asked_at) const;
     [[nodiscard]] Result<void> write_gbabp(const BsfDocument& document);
@@ -52,6 +54,7 @@ private:
     Ub ub_;
     Mode mode_ = Mode::GbaMe;
     bool fell_back_ = false;
+    bool gba_context_missing_ = false; ///< as this run has found it
     unsigned authenticates_ = 0;
 };
 

@@ -3,32 +3,12 @@
 
 #include "aka/digest.hpp"
 #include "base/encoding.hpp"
+#include "base/http_date.hpp"
 #include "base/log.hpp"
 #include "gba/bsf_document.hpp"
 
-#include <cstdio>
-
 namespace mtkey::gba {
 namespace {
-
-/// IMF-fixdate (RFC 9110 section 5.6.7).
-std::string http_date(UtcTime time) {
-    static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed",
-                                                      "Thu", "Fri", "Sat"};
-    static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto day = std::chrono::floor<std::chrono::days>(time);
-    const std::chrono::year_month_day date(day);
-    const std::chrono::hh_mm_ss clock(time - day);
-    std::array<char, 64> out{};
-    std::snprintf(
-        out.data(), out.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT",
-        kDays.at(std::chrono::weekday(day).c_encoding()), static_cast<unsigned>(date.day()),
-        kMonths.at(static_cast<unsigned>(date.month()) - 1), static_cast<int>(date.year()),
-        static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-        static_cast<int>(clock.seconds().count()));
-    return out.data();
-}
 
 /// What the HTTP client says, in the words of a run.
 Error bsf_error(Error error) {

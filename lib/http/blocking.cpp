@@ -54,20 +54,11 @@ Result<Lookup::Endpoints> Blocking::look_up(const std::string& host, std::uint16
 
 void Blocking::cancel() {
     const std::lock_guard lock(mutex_);
-    if (!busy_) {
-        return;
-    }
     cancelled_ = true;
     if (lookup_ != nullptr) {
         lookup_->cancel();
     }
     boost::asio::post(io_, [] {}); // wakes run_one_until()
-}
-
-void Blocking::set_busy(bool busy) {
-    const std::lock_guard lock(mutex_);
-    busy_ = busy;
-    cancelled_ = false;
 }
 
 bool Blocking::cancelled() {

@@ -21,19 +21,6 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 /// Cancelled.
 class Blocking {
 public:
-    /// Alive while there is something to cancel: cancel() means the call under way and no later
-    /// one.
-    class Call {
-    public:
-        explicit Call(Blocking& blocking) : blocking_(blocking) { blocking_.set_busy(true); }
-        ~Call() { blocking_.set_busy(false); }
-        Call(const Call&) = delete;
-        Call& operator=(const Call&) = delete;
-
-    private:
-        Blocking& blocking_;
-    };
-
     struct Outcome {
         boost::system::error_code code;
         std::size_t count = 0;
@@ -47,15 +34,14 @@ public:
                           const char* what, const std::function<void(Stream::Done)>& start);
     Result<Lookup::Endpoints> look_up(const std::string& host, std::uint16_t port,
                                       SteadyTime deadline);
-    void cancel(); ///< from any thread
+    /// From any thread. For good: a cancel that comes between two operations is not lost.
+    void cancel();
 
 private:
-    void set_busy(bool busy);
     [[nodiscard]] bool cancelled();
 
     boost::asio::io_context io_;
     std::mutex mutex_; ///< guards all that follows
-    bool busy_ = false;
     bool cancelled_ = false;
     std::shared_ptr<Lookup> lookup_; ///< the one under way
 };

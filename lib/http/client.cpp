@@ -5,7 +5,9 @@
 #include "http/blocking.hpp"
 #include "http/codec.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <sys/socket.h>
 
 namespace mtkey::http {
@@ -29,8 +31,7 @@ public:
     [[nodiscard]] bool authenticated() const { return verified_; }
 
     Result<HttpResponse> exchange(const HttpRequest& request) {
-        const Blocking::Call call(blocking_);
-        const auto deadline = std::chrono::steady_clock::now() + settings_.exchange_timeout;
+        const auto deadline = next_deadline();
         std::string text = MTKEY_TRY(encode(request, settings_.fqdn));
         auto answer = exchange_until(deadline, text, request.method == "HEAD");
         // Both may have carried what only the peer may see.
@@ -40,11 +41,10 @@ public:
     }
 
     Result<void> connect() {
-        const Blocking::Call call(blocking_);
         if (usable()) {
             return {};
         }
-        return connect_until(std::chrono::steady_clock::now() + settings_.exchange_timeout);
+        return connect_until(next_deadline());
     }
 
     void drop() { stream_.reset(); }
@@ -52,6 +52,14 @@ public:
     void cancel() { blocking_.cancel(); }
 
 private:
+    SteadyTime next_deadline() {
+        const auto now = std::chrono::steady_clock::now();
+        if (!run_end_ && settings_.run_timeout.count() > 0) {
+            run_end_ = now + settings_.run_timeout;
+        }
+        return std::min(now + settings_.exchange_timeout, run_end_.value_or(SteadyTime::max()));
+    }
+
     std::unexpected<Error> unreachable(const std::string& why, const error_code& code = {}) const {
         std::string text = settings_.fqdn;
         if (!settings_.address.empty()) {
@@ -114,8 +122,12 @@ private:
         }
         const auto endpoints = MTKEY_TRY(resolve(deadline));
         auto connected = Result<void>(unreachable("no address of the right family"));
+        auto left = endpoints.size();
         for (const auto& endpoint : endpoints) {
-            connected = connect_to(endpoint, deadline);
+            // A silent address must leave time for those behind it.
+            const auto now = std::chrono::steady_clock::now();
+            connected =
+                connect_to(endpoint, now + (deadline - now) / static_cast<std::int64_t>(left--));
             if (connected || connected.error().code != settings_.unreachable) {
                 break;
             }
@@ -251,6 +263,7 @@ private:
     Blocking blocking_; ///< outlives the stream
     SslContext context_;
     std::unique_ptr<Stream> stream_;
+    std::optional<SteadyTime> run_end_;
     bool verified_ = false;
     std::array<std::uint8_t, 4096> buffer_{};
 };

@@ -30,6 +30,8 @@ struct ClientSettings {
     std::size_t body_limit = 8 * 1024;
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds exchange_timeout{30'000}; ///< whole request and response
+    /// All that this client does, counted from its first connection or exchange; 0 = no limit.
+    std::chrono::milliseconds run_timeout{0};
     /// Failures are told apart by the caller's domain: BsfUnreachable or KeyCenterUnreachable.
     Errc unreachable = Errc::IoFailed;
 };
@@ -51,7 +53,8 @@ public:
     /// The TCP and TLS handshake alone, so that a caller can tell it from the exchange (draft 5.5.2
     /// step 11).
     [[nodiscard]] Result<void> connect();
-    /// From another thread: the exchange under way fails with Errc::Cancelled soon.
+    /// From another thread: the exchange under way fails with Errc::Cancelled soon, and so does
+    /// every later one.
     void cancel();
 
 private:

@@ -4,6 +4,8 @@
 #include "base/log.hpp"
 #include "base/secret.hpp"
 
+#include <algorithm>
+
 namespace mtkey::http {
 namespace {
 
@@ -23,31 +25,43 @@ Connection::Connection(ConnectionHost& host, std::unique_ptr<Stream> stream, std
 
 void Connection::start() {
     idle_since_ = std::chrono::steady_clock::now();
+    end_ = *idle_since_ + std::chrono::seconds(host_.settings().connection_seconds);
     arm(std::chrono::seconds(host_.settings().request_seconds));
-    stream_->handshake([self = shared_from_this()](error_code code, std::size_t) {
-        if (self->closed_) {
-            return;
-        }
+    stream_->handshake(then([this](error_code code, std::size_t) {
         if (code) {
             std::string reason = code.message();
-            if (self->stream_->ssl() != nullptr) {
-                const auto refused = verify_failure(self->stream_->ssl());
+            if (stream_->ssl() != nullptr) {
+                const auto refused = verify_failure(stream_->ssl());
                 reason = refused.empty() ? reason : "client certificate: " + refused;
             }
             log(LogLevel::Notice, "TLS handshake failed",
-                {{"peer", self->peer_.address}, {"reason", reason}});
+                {{"peer", peer_.address}, {"reason", reason}});
             // The alert that says so is on its way.
             error_code ignored;
-            self->stream_->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-            self->arm(kLinger);
-            self->discard();
+            stream_->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+            arm(kLinger);
+            discard();
             return;
         }
-        if (self->stream_->ssl() != nullptr) {
-            read_certificate(self->stream_->ssl(), self->peer_);
+        if (stream_->ssl() != nullptr) {
+            read_certificate(stream_->ssl(), peer_);
         }
-        self->next_request();
-    });
+        next_request();
+    }));
+}
+
+Stream::Done Connection::then(std::function<void(error_code, std::size_t)> step) {
+    return [self = shared_from_this(), step = std::move(step)](error_code code, std::size_t count) {
+        if (self->closed_) {
+            return;
+        }
+        try {
+            step(code, count);
+        } catch (...) {
+            self->close();
+            throw;
+        }
+    };
 }
 
 void Connection::close() {
@@ -66,7 +80,7 @@ std::optional<std::chrono::steady_clock::time_point> Connection::idle_since() co
     return idle_since_;
 }
 
-void Connection::arm(std::chrono::seconds time) {
+void Connection::arm(std::chrono::steady_clock::duration time) {
     timer_.expires_after(time);
     timer_.async_wait([self = shared_from_this()](error_code code) {
         // A wait that had ended before it was armed anew comes here without an error code.
@@ -83,7 +97,8 @@ void Connection::next_request() {
     }
     reader_.emplace(Limits{host_.settings().header_limit, host_.settings().body_limit});
     idle_since_ = std::chrono::steady_clock::now();
-    arm(std::chrono::seconds(host_.settings().idle_seconds));
+    arm(std::min<std::chrono::steady_clock::duration>(
+        std::chrono::seconds(host_.settings().idle_seconds), end_ - *idle_since_));
     if (surplus.empty()) {
         read();
     } else {
@@ -92,16 +107,13 @@ void Connection::next_request() {
 }
 
 void Connection::read() {
-    stream_->read_some(buffer_, [self = shared_from_this()](error_code code, std::size_t count) {
-        if (self->closed_) {
-            return;
-        }
-        if (code) {
-            self->close();
-            return;
-        }
-        self->take_in(ByteView(self->buffer_).first(count));
-    });
+    stream_->read_some(buffer_, then([this](error_code code, std::size_t count) {
+                           if (code) {
+                               close();
+                           } else {
+                               take_in(ByteView(buffer_).first(count));
+                           }
+                       }));
 }
 
 void Connection::take_in(ByteView octets) {
@@ -121,20 +133,25 @@ void Connection::take_in(ByteView octets) {
 
 void Connection::serve() {
     timer_.cancel();
-    const bool keep_alive = reader_->keep_alive();
+    const bool keep_alive = reader_->keep_alive() && std::chrono::steady_clock::now() < end_;
     HttpRequest request = reader_->take();
     head_ = request.method == "HEAD";
     host_.handle(std::move(request), peer_,
                  [self = shared_from_this(), keep_alive](HttpResponse response) {
-                     self->answer(std::move(response), keep_alive);
+                     if (self->closed_) {
+                         wipe(response.body);
+                         return;
+                     }
+                     try {
+                         self->answer(std::move(response), keep_alive);
+                     } catch (...) {
+                         self->close();
+                         throw;
+                     }
                  });
 }
 
 void Connection::answer(HttpResponse response, bool keep_alive) {
-    if (closed_) {
-        wipe(response.body);
-        return;
-    }
     auto text = encode(response, keep_alive, head_);
     wipe(response.body);
     if (!text) {
@@ -144,20 +161,16 @@ void Connection::answer(HttpResponse response, bool keep_alive) {
     }
     out_ = std::move(*text);
     arm(std::chrono::seconds(host_.settings().request_seconds));
-    stream_->write(as_octets(out_),
-                   [self = shared_from_this(), keep_alive](error_code code, std::size_t) {
-                       wipe(self->out_);
-                       if (self->closed_) {
-                           return;
-                       }
+    stream_->write(as_octets(out_), then([this, keep_alive](error_code code, std::size_t) {
+                       wipe(out_);
                        if (code) {
-                           self->close();
+                           close();
                        } else if (keep_alive) {
-                           self->next_request();
+                           next_request();
                        } else {
-                           self->finish();
+                           finish();
                        }
-                   });
+                   }));
 }
 
 void Connection::refuse(const Error& error) {
@@ -173,11 +186,7 @@ void Connection::finish() {
     if (stream_->ssl() != nullptr) {
         // Waits for the peer's close_notify; what else the peer sends is an error there and ends
         // it.
-        stream_->shutdown([self = shared_from_this()](error_code, std::size_t) {
-            if (!self->closed_) {
-                self->discard();
-            }
-        });
+        stream_->shutdown(then([this](error_code, std::size_t) { discard(); }));
         return;
     }
     error_code ignored;
@@ -187,19 +196,15 @@ void Connection::finish() {
 
 void Connection::discard() {
     // Below TLS: these octets are nobody's message.
-    stream_->socket().async_read_some(
-        boost::asio::buffer(buffer_),
-        [self = shared_from_this()](error_code code, std::size_t count) {
-            if (self->closed_) {
-                return;
-            }
-            self->discarded_ += count;
-            if (code || self->discarded_ > kMostDiscarded) {
-                self->close();
-            } else {
-                self->discard();
-            }
-        });
+    stream_->socket().async_read_some(boost::asio::buffer(buffer_),
+                                      then([this](error_code code, std::size_t count) {
+                                          discarded_ += count;
+                                          if (code || discarded_ > kMostDiscarded) {
+                                              close();
+                                          } else {
+                                              discard();
+                                          }
+                                      }));
 }
 
 } // namespace mtkey::http

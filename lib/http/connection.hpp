@@ -8,6 +8,7 @@
 #include <array>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -41,7 +42,10 @@ public:
     [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> idle_since() const;
 
 private:
-    void arm(std::chrono::seconds time);
+    /// What follows an operation: nothing after close(); an exception (no memory) ends this
+    /// connection before it goes on, or its place would be lost.
+    Stream::Done then(std::function<void(boost::system::error_code, std::size_t)> step);
+    void arm(std::chrono::steady_clock::duration time);
     void next_request();
     void read();
     void take_in(ByteView octets);
@@ -59,6 +63,7 @@ private:
     std::array<std::uint8_t, 4096> buffer_{};
     std::size_t discarded_ = 0;
     std::string out_;
+    std::chrono::steady_clock::time_point end_; ///< of its age
     bool head_ = false;
     bool closed_ = false;
     std::optional<std::chrono::steady_clock::time_point> idle_since_;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/codec.hpp"
 
+#include "base/http_date.hpp"
+
 #include <array>
 #include <boost/beast/http/status.hpp>
-#include <ctime>
 
 namespace mtkey::http {
 namespace {
@@ -54,23 +55,6 @@ Result<void> append_fields(std::string& out, const HttpHeaders& headers) {
     return {};
 }
 
-/// RFC 9110 section 5.6.7; not strftime, whose day names depend on the locale.
-std::string http_date() {
-    constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const std::time_t now = std::time(nullptr);
-    std::tm utc{};
-    gmtime_r(&now, &utc);
-    const auto two = [](int value) {
-        return std::string(value < 10 ? "0" : "") + std::to_string(value);
-    };
-    return std::string(kDays[static_cast<std::size_t>(utc.tm_wday)]) + ", " + two(utc.tm_mday) +
-           " " + kMonths[static_cast<std::size_t>(utc.tm_mon)] + " " +
-           std::to_string(utc.tm_year + 1900) + " " + two(utc.tm_hour) + ":" + two(utc.tm_min) +
-           ":" + two(utc.tm_sec) + " GMT";
-}
-
 } // namespace
 
 Result<std::string> encode(const HttpRequest& request, std::string_view host) {
@@ -104,7 +88,7 @@ Result<std::string> encode(const HttpResponse& response, bool keep_alive, bool h
     out += "HTTP/1.1 " + std::to_string(response.status) + " " +
            std::string(reason.data(), reason.size()) + "\r\n";
     if (response.headers.all("Date").empty()) {
-        out += "Date: " + http_date() + "\r\n";
+        out += "Date: " + http_date(SystemClock().utc_now()) + "\r\n";
     }
     MTKEY_CHECK(append_fields(out, response.headers));
     if (!bodiless) {

@@ -8,12 +8,14 @@
 #include "http/resolver.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <set>
+#include <sys/stat.h>
 #include <thread>
 
 namespace mtkey::http {
@@ -32,6 +34,17 @@ Result<tcp::endpoint> listen_endpoint(const std::string& listen) {
     const auto found =
         MTKEY_TRY(lookup.run(host, port, std::chrono::steady_clock::now() + kListenLookup));
     return found.front();
+}
+
+/// Differs when the file has been written, replaced or made readable.
+using Stamp = std::array<std::int64_t, 5>;
+Stamp stamp_of(const std::string& file) {
+    struct stat status{};
+    if (::stat(file.c_str(), &status) != 0) {
+        return {};
+    }
+    return {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+            status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
 }
 
 std::string text_of(const tcp::socket& socket) {
@@ -64,6 +77,7 @@ public:
 
     Result<void> listen() {
         if (settings_.tls) {
+            crl_stamp_ = stamp_of(settings_.tls_settings.client_crl_file);
             context_ = MTKEY_TRY(server_context(settings_.tls_settings));
         }
         const auto endpoint = MTKEY_TRY(listen_endpoint(settings_.listen));
@@ -91,7 +105,6 @@ public:
         if (io_thread_.joinable() || stopping_) {
             return;
         }
-        asio::post(io_, [this] { accept(); });
         io_thread_ = std::thread([this] { run(); });
     }
 
@@ -123,71 +136,106 @@ public:
         connections_.erase(connection);
         if (full_) {
             full_ = false;
-            asio::post(io_, [this] { accept(); });
+            asio::post(io_, [this, round = round_] {
+                if (round == round_) {
+                    listen_on();
+                }
+            });
         }
     }
 
     void handle(HttpRequest request, const Peer& peer,
                 std::function<void(HttpResponse)> done) override {
-        asio::post(
-            workers_, [this, request = std::move(request), peer, done = std::move(done)]() mutable {
-                if (stopping_) {
-                    return;
-                }
-                HttpResponse response;
-                try {
-                    response = handler_(request, peer);
-                } catch (const std::exception& e) {
-                    // What it says may hold anything: only its kind is logged.
-                    log(LogLevel::Error, "handler failed", {{"exception", typeid(e).name()}});
-                    response = HttpResponse{500, {}, {}};
-                } catch (...) {
-                    log(LogLevel::Error, "handler failed");
-                    response = HttpResponse{500, {}, {}};
-                }
-                asio::post(io_, [done = std::move(done), response = std::move(response)]() mutable {
-                    done(std::move(response));
-                });
-            });
+        const auto answer = std::make_shared<Answer>(std::move(done), HttpResponse{});
+        asio::post(workers_, [this, request = std::move(request), peer, answer] {
+            if (stopping_) {
+                return;
+            }
+            auto& response = answer->response;
+            try {
+                response = handler_(request, peer);
+            } catch (const std::exception& e) {
+                // What it says may hold anything: only its kind is logged.
+                log(LogLevel::Error, "handler failed", {{"exception", typeid(e).name()}});
+                response = HttpResponse{500, {}, {}};
+            } catch (...) {
+                log(LogLevel::Error, "handler failed");
+                response = HttpResponse{500, {}, {}};
+            }
+            give_back(answer);
+        });
     }
 
 private:
+    struct Answer {
+        std::function<void(HttpResponse)> done;
+        HttpResponse response;
+    };
+
+    /// On a worker, where an exception would end the program; without an answer the connection
+    /// would keep its place for ever.
+    void give_back(const std::shared_ptr<Answer>& answer) {
+        while (!stopping_) {
+            try {
+                asio::post(io_, [answer] { answer->done(std::move(answer->response)); });
+                return;
+            } catch (const std::exception&) { // no memory
+                std::this_thread::sleep_for(kAcceptPause);
+            }
+        }
+    }
+
     void run() {
         while (true) {
             try {
+                listen_anew();
                 io_.run();
                 return;
             } catch (
                 const std::exception& e) { // no memory: this connection's loss, not the server's
                 log(LogLevel::Error, "HTTP server", {{"exception", e.what()}});
+                std::this_thread::sleep_for(kAcceptPause);
             }
         }
     }
 
-    void accept() {
+    /// At the start, and after an exception: what was to lead to the next connection may be lost.
+    void listen_anew() {
+        ++round_;
+        full_ = false;
+        error_code ignored;
+        acceptor_.cancel(ignored);
+        pause_.cancel();
+        listen_on();
+    }
+
+    /// One operation that leads to the next connection; none once stop() has closed the acceptor.
+    void listen_on() {
         if (!acceptor_.is_open()) {
             return;
         }
         if (connections_.size() < settings_.max_connections) {
-            acceptor_.async_accept(
-                [this](error_code code, tcp::socket socket) { accepted(code, std::move(socket)); });
+            acceptor_.async_accept([this, round = round_](error_code code, tcp::socket socket) {
+                accepted(round, code, std::move(socket));
+            });
             return;
         }
         // Full. Somebody who waits for us gets the place of the one who has been idle longest.
-        acceptor_.async_wait(tcp::acceptor::wait_read, [this](error_code code) {
-            if (code == asio::error::operation_aborted) {
+        acceptor_.async_wait(tcp::acceptor::wait_read, [this, round = round_](error_code code) {
+            if (code == asio::error::operation_aborted || round != round_) {
                 return;
             }
             if (connections_.size() >= settings_.max_connections && !close_longest_idle()) {
                 full_ = true; // ended() goes on
             } else {
-                accept();
+                listen_on();
             }
         });
     }
 
-    void accepted(error_code code, tcp::socket socket) {
-        if (code == asio::error::operation_aborted) {
+    void accepted(unsigned round, error_code code, tcp::socket socket) {
+        // Closed: stop() has been here, and would not know of one more connection.
+        if (code == asio::error::operation_aborted || !acceptor_.is_open()) {
             return;
         }
         if (code == asio::error::no_descriptors || code == asio::error::no_buffer_space ||
@@ -197,9 +245,9 @@ private:
             log(LogLevel::Warning, "cannot accept a connection", {{"reason", code.message()}});
             close_longest_idle();
             pause_.expires_after(kAcceptPause);
-            pause_.async_wait([this](error_code stopped) {
-                if (!stopped) {
-                    accept();
+            pause_.async_wait([this, round](error_code stopped) {
+                if (!stopped && round == round_) {
+                    listen_on();
                 }
             });
             return;
@@ -207,7 +255,28 @@ private:
         if (!code) {
             welcome(std::move(socket));
         }
-        accept();
+        if (round == round_) {
+            listen_on();
+        }
+    }
+
+    /// Whoever connects is judged by the list that stands in the file now.
+    void renew_crl() {
+        const auto& file = settings_.tls_settings.client_crl_file;
+        if (file.empty()) {
+            return;
+        }
+        const auto stamp = stamp_of(file);
+        if (stamp == crl_stamp_) {
+            return;
+        }
+        crl_stamp_ = stamp; // what is wrong with it is said once
+        if (const auto done = renew_trust(context_.get(), settings_.tls_settings); !done) {
+            log_error("certificate revocation list not renewed, the one before stands",
+                      done.error());
+            return;
+        }
+        log(LogLevel::Notice, "certificate revocation list renewed", {{"file", file}});
     }
 
     void welcome(tcp::socket socket) {
@@ -215,6 +284,7 @@ private:
         socket.set_option(tcp::no_delay(true), ignored);
         SslHandle ssl;
         if (context_ != nullptr) {
+            renew_crl();
             auto made = server_handle(context_.get());
             if (!made) {
                 log_error("connection dropped", made.error());
@@ -227,7 +297,12 @@ private:
             *this, make_stream(std::move(socket), std::move(ssl), Side::Server),
             std::move(address));
         connections_.insert(connection);
-        connection->start();
+        try {
+            connection->start();
+        } catch (...) {
+            connection->close();
+            throw;
+        }
     }
 
     bool close_longest_idle() {
@@ -247,13 +322,15 @@ private:
     ServerSettings settings_;
     Handler handler_;
     SslContext context_;
+    Stamp crl_stamp_{};
     asio::io_context io_;
     asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
     tcp::acceptor acceptor_;
     asio::steady_timer pause_;
     std::uint16_t port_ = 0;
     std::set<std::shared_ptr<Connection>> connections_;
-    bool full_ = false; ///< nobody to make room, accept() waits for an end
+    unsigned round_ = 0; ///< what belongs to an earlier one leads to no next connection
+    bool full_ = false;  ///< nobody to make room, listen_on() waits for an end
     std::atomic<bool> stopping_ = false;
     asio::thread_pool workers_;
     std::thread io_thread_;

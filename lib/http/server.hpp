@@ -13,9 +13,11 @@ namespace mtkey::http {
 struct TlsServerSettings {
     std::string certificate_file; ///< PEM chain
     std::string private_key_file; ///< PEM, 0600
-    std::string
-        client_ca_file; ///< trust anchors for clients; empty = no client certificate asked for
-    std::string client_crl_file; ///< PEM, for every CA above; empty = revocation is not checked
+    /// Trust anchors for clients; empty = no client certificate asked for.
+    std::vector<std::string> client_ca_files;
+    /// PEM, for every CA above; read anew for new connections when it changes; empty = revocation
+    /// is not checked.
+    std::string client_crl_file;
     bool require_client_certificate = true; ///< the handshake fails without a valid one
 };
 
@@ -27,7 +29,9 @@ struct ServerSettings {
     std::size_t body_limit = 16 * 1024;
     unsigned threads = 2; ///< handlers may block that many at once
     unsigned max_connections = 256;
-    unsigned idle_seconds = 30; ///< between requests
+    unsigned idle_seconds = 30;        ///< between requests
+    unsigned connection_seconds = 300; ///< then a kept connection ends: its certificate was judged
+                                       ///< when it began
     unsigned request_seconds =
         10; ///< from the first octet of a request to its last, and for the TLS handshake
 };
@@ -42,7 +46,11 @@ struct Peer {
     bool client_auth_usage =
         false;                  ///< extendedKeyUsage contains clientAuth (no EKU at all = false)
     std::int64_t not_after = 0; ///< end of the certificate, UTC seconds
+    std::string anchor;         ///< the trust anchor that vouches for it, see certificate_digests()
 };
+
+/// SHA-256, in hex, of each certificate of a PEM file that only root or we can write.
+Result<std::vector<std::string>> certificate_digests(const std::string& file);
 
 using Handler = std::function<HttpResponse(const HttpRequest&, const Peer&)>;
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/tls.hpp"
 
+#include "base/encoding.hpp"
 #include "base/file.hpp"
 
 #include <arpa/inet.h>
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -15,6 +17,7 @@ namespace mtkey::http {
 namespace {
 
 constexpr std::size_t kKeyFileLimit = 64 * 1024;
+constexpr std::size_t kTrustFileLimit = 16 * 1024 * 1024; ///< the CRL of a large fleet
 /// TS 33.310 annex E: forward secrecy and AEAD. No security level is named here: the system's
 /// stands, never less than 2.
 constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -57,19 +60,56 @@ Result<SslContext> new_context(const SSL_METHOD* method) {
     return context;
 }
 
-/// Trust anchors: each certificate of the file is one, an operator's intermediate CA too.
-Result<void> trust(SSL_CTX* context, const std::string& file) {
-    // For its clear errors, and because OpenSSL would wait for a FIFO.
-    MTKEY_CHECK(read_file(file, 1024 * 1024, Trust::Any));
-    if (SSL_CTX_load_verify_file(context, file.c_str()) != 1) {
-        return bad_file(file, "CA certificates");
-    }
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-    return {};
-}
-
 int no_passphrase(char*, int, int, void*) {
     return -1; // OpenSSL would ask on the terminal
+}
+
+struct FreeItems {
+    void operator()(STACK_OF(X509_INFO) * p) const { sk_X509_INFO_pop_free(p, X509_INFO_free); }
+    void operator()(STACK_OF(X509_NAME) * p) const { sk_X509_NAME_pop_free(p, X509_NAME_free); }
+    void operator()(X509_STORE* p) const { X509_STORE_free(p); }
+    void operator()(BIO* p) const { BIO_free(p); }
+};
+using PemItems = std::unique_ptr<STACK_OF(X509_INFO), FreeItems>;
+
+/// What others are judged by: nobody but root and us may be able to write it. Distributions have
+/// symbolic links in such places.
+Result<PemItems> read_trusted(const std::string& file, const char* what) {
+    std::error_code code;
+    const auto behind_links = std::filesystem::canonical(file, code);
+    const auto text =
+        MTKEY_TRY(read_file(code ? file : behind_links.string(), kTrustFileLimit, Trust::Config));
+    const std::unique_ptr<BIO, FreeItems> bio(
+        BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    ERR_clear_error();
+    PemItems items(PEM_X509_INFO_read_bio(bio.get(), nullptr, no_passphrase, nullptr));
+    if (items == nullptr) {
+        return bad_file(file, what);
+    }
+    return items;
+}
+
+/// Trust anchors: each certificate of the file is one, an operator's intermediate CA too. `names`,
+/// unless null, gets their subjects.
+Result<void> add_anchors(X509_STORE* store, const std::string& file, STACK_OF(X509_NAME) * names) {
+    const PemItems items = MTKEY_TRY(read_trusted(file, "CA certificates"));
+    int added = 0;
+    for (int i = 0; i < sk_X509_INFO_num(items.get()); ++i) {
+        X509* const certificate = sk_X509_INFO_value(items.get(), i)->x509;
+        if (certificate == nullptr || X509_STORE_add_cert(store, certificate) != 1) {
+            continue;
+        }
+        ++added;
+        if (names != nullptr) {
+            sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(certificate)));
+        }
+    }
+    return added > 0 ? Result<void>() : bad_file(file, "CA certificates");
+}
+
+Result<void> trust(SSL_CTX* context, const std::string& file) {
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+    return add_anchors(SSL_CTX_get_cert_store(context), file, nullptr);
 }
 
 Result<void> identify(SSL_CTX* context, const std::string& certificate, const std::string& key) {
@@ -91,8 +131,15 @@ Result<void> identify(SSL_CTX* context, const std::string& certificate, const st
 }
 
 /// OpenSSL lets a CA certificate pass as a client's own; whoever holds a CA key can make a proper
-/// one.
-int refuse_ca_as_leaf(int ok, X509_STORE_CTX* store) {
+/// one. And it wants a CRL for a trust anchor too: an intermediate CA's would have to come from the
+/// CA above it, which is nobody's here.
+int judge_client(int ok, X509_STORE_CTX* store) {
+    const int depth = X509_STORE_CTX_get_error_depth(store);
+    if (ok != 1 && X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL && depth > 0 &&
+        depth >= X509_STORE_CTX_get_num_untrusted(store)) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return 1;
+    }
     if (ok == 1 && X509_STORE_CTX_get_error_depth(store) == 0) {
         X509* const leaf = X509_STORE_CTX_get_current_cert(store);
         if (leaf == nullptr || X509_check_ca(leaf) != 0) {
@@ -103,16 +150,20 @@ int refuse_ca_as_leaf(int ok, X509_STORE_CTX* store) {
     return ok;
 }
 
-Result<void> load_crl(SSL_CTX* context, const std::string& file) {
-    X509_STORE* const store = SSL_CTX_get_cert_store(context);
-    X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-    if (lookup == nullptr || X509_load_crl_file(lookup, file.c_str(), X509_FILETYPE_PEM) < 1) {
-        return bad_file(file, "certificate revocation list");
+Result<void> add_crls(X509_STORE* store, const std::string& file) {
+    const PemItems items = MTKEY_TRY(read_trusted(file, "certificate revocation list"));
+    int added = 0;
+    for (int i = 0; i < sk_X509_INFO_num(items.get()); ++i) {
+        X509_CRL* const crl = sk_X509_INFO_value(items.get(), i)->crl;
+        added += crl != nullptr && X509_STORE_add_crl(store, crl) == 1 ? 1 : 0;
     }
-    // A CRL that is missing or past its next update refuses everybody.
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context),
-                                X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-    return {};
+    return added > 0 ? Result<void>() : bad_file(file, "certificate revocation list");
+}
+
+std::string digest_of(const X509* certificate) {
+    std::array<std::uint8_t, 32> digest{};
+    return X509_digest(certificate, EVP_sha256(), digest.data(), nullptr) == 1 ? to_hex(digest)
+                                                                               : "";
 }
 
 bool is_numeric(const std::string& host) {
@@ -142,19 +193,48 @@ Result<SslContext> server_context(const TlsServerSettings& settings) {
     SslContext context = MTKEY_TRY(new_context(TLS_server_method()));
     SSL_CTX_set_options(context.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
     MTKEY_CHECK(identify(context.get(), settings.certificate_file, settings.private_key_file));
-    if (settings.client_ca_file.empty()) {
+    if (settings.client_ca_files.empty()) {
         return context; // nobody is asked for a certificate
     }
-    MTKEY_CHECK(trust(context.get(), settings.client_ca_file));
-    SSL_CTX_set_client_CA_list(context.get(),
-                               SSL_load_client_CA_file(settings.client_ca_file.c_str()));
-    if (!settings.client_crl_file.empty()) {
-        MTKEY_CHECK(load_crl(context.get(), settings.client_crl_file));
-    }
+    MTKEY_CHECK(renew_trust(context.get(), settings));
+    // A CRL that is missing or past its next update refuses everybody.
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.get()),
+                                X509_V_FLAG_PARTIAL_CHAIN |
+                                    (settings.client_crl_file.empty()
+                                         ? 0UL
+                                         : X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL));
     const int required = settings.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
     // The purpose "SSL client" is OpenSSL's own default for the server side.
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | required, refuse_ca_as_leaf);
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | required, judge_client);
     return context;
+}
+
+Result<void> renew_trust(SSL_CTX* context, const TlsServerSettings& settings) {
+    std::unique_ptr<X509_STORE, FreeItems> store(X509_STORE_new());
+    std::unique_ptr<STACK_OF(X509_NAME), FreeItems> names(sk_X509_NAME_new_null());
+    if (store == nullptr || names == nullptr) {
+        return fail(Errc::CryptoFailed, "trust anchors: " + openssl_reason());
+    }
+    for (const auto& file : settings.client_ca_files) {
+        MTKEY_CHECK(add_anchors(store.get(), file, names.get()));
+    }
+    if (!settings.client_crl_file.empty()) {
+        MTKEY_CHECK(add_crls(store.get(), settings.client_crl_file));
+    }
+    SSL_CTX_set_cert_store(context, store.release());
+    SSL_CTX_set_client_CA_list(context, names.release());
+    return {};
+}
+
+Result<std::vector<std::string>> certificate_digests(const std::string& file) {
+    const PemItems items = MTKEY_TRY(read_trusted(file, "CA certificates"));
+    std::vector<std::string> out;
+    for (int i = 0; i < sk_X509_INFO_num(items.get()); ++i) {
+        if (const X509* const one = sk_X509_INFO_value(items.get(), i)->x509; one != nullptr) {
+            out.push_back(digest_of(one));
+        }
+    }
+    return out;
 }
 
 Result<SslHandle> client_handle(SSL_CTX* context, const std::string& fqdn) {
@@ -195,6 +275,10 @@ void read_certificate(const SSL* ssl, Peer& peer) {
         return;
     }
     peer.authenticated = true;
+    const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+    if (const int length = sk_X509_num(chain); length > 0) {
+        peer.anchor = digest_of(sk_X509_value(chain, length - 1));
+    }
     const std::uint32_t usage = X509_get_extended_key_usage(certificate);
     peer.client_auth_usage = usage != UINT32_MAX && (usage & XKU_SSL_CLIENT) != 0;
     std::tm end{};

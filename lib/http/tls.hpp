@@ -21,6 +21,10 @@ using SslHandle = std::unique_ptr<SSL, FreeSsl>;
 Result<SslContext> client_context(const TlsClientSettings& settings);
 Result<SslContext> server_context(const TlsServerSettings& settings);
 
+/// Reads the clients' trust anchors and the revocation list anew, for the connections to come. On
+/// an Error those that were read before stand.
+Result<void> renew_trust(SSL_CTX* context, const TlsServerSettings& settings);
+
 /// One connection. The client's will say `fqdn` in SNI and accept a certificate for nothing else.
 Result<SslHandle> client_handle(SSL_CTX* context, const std::string& fqdn);
 Result<SslHandle> server_handle(SSL_CTX* context);

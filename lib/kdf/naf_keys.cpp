@@ -45,7 +45,7 @@ Result<std::string> tmpi(const Secret<32>& ks, const Rand& rand, std::string_vie
                          std::string_view bsf_fqdn) {
     const NafId bsf_id{MTKEY_TRY(canonical_fqdn(bsf_fqdn)), kTmpiUaId};
     const Secret<32> key = MTKEY_TRY(naf_key(ks, "gba-me", rand, impi, bsf_id));
-    return to_base64(key.reveal().first<24>()) + "@tmpi.bsf.3gppnetwork.org";
+    return to_base64(key.reveal().first<24>()).append(kTmpiSuffix);
 }
 
 } // namespace mtkey::kdf

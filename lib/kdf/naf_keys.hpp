@@ -22,6 +22,7 @@ Result<Secret<32>> ks_ext_naf(const Secret<32>& ks, const Rand& rand, std::strin
 /// Ks_int_NAF of GBA_U, "gba-u"; never leaves the UICC.
 Result<Secret<32>> ks_int_naf(const Secret<32>& ks, const Rand& rand, std::string_view impi,
                               const NafId& naf_id);
+inline constexpr std::string_view kTmpiSuffix = "@tmpi.bsf.3gppnetwork.org";
 /// TMPI (TS 33.220 clause B.4): base64(first 24 octets) || "@tmpi.bsf.3gppnetwork.org".
 Result<std::string> tmpi(const Secret<32>& ks, const Rand& rand, std::string_view impi,
                          std::string_view bsf_fqdn);

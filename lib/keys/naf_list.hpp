@@ -23,7 +23,8 @@ struct NafEntry {
 inline constexpr std::size_t kMostNafs = 8;
 
 /// Owns the MT's list, highest priority first: EF_NAFKCA in its order, then the configuration
-/// (DRAFT-GAP(naf-list): the draft does not say where the list comes from).
+/// (DRAFT-GAP(naf-list): the draft does not say where the list comes from). A Key Center of the
+/// card that is configured too has its place from the card and its URI from the configuration.
 class NafList {
 public:
     NafList() = default;
@@ -32,7 +33,7 @@ public:
     }
 
     /// FQDNs of EF_NAFKCA (TS 31.102 clause 4.2.87); it has no Ua octets, so they get the default
-    /// ones. Names that are no FQDNs are left out.
+    /// ones. Names that are no FQDNs are left out. What has not changed is not looked at again.
     void set_from_uicc(const std::vector<std::string>& fqdns);
     [[nodiscard]] const std::vector<NafEntry>& entries() const { return merged_; }
     [[nodiscard]] bool contains(const kdf::NafId& naf_id) const;
@@ -40,6 +41,7 @@ public:
 private:
     void merge();
     std::vector<NafEntry> configured_;
+    std::vector<std::string> fqdns_; ///< as they stood in the card
     std::vector<NafEntry> uicc_;
     std::vector<NafEntry> merged_;
 };

@@ -36,8 +36,21 @@ void PendingTable::erase_other_uicc(std::string_view uicc) {
     std::erase_if(pending_, [&](const Pending& p) { return p.uicc != uicc; });
 }
 
-void PendingTable::expire(BootTime now) {
-    std::erase_if(pending_, [&](const Pending& p) { return now >= p.ends; });
+std::vector<std::string> PendingTable::expire(BootTime now) {
+    std::vector<std::string> ended;
+    std::erase_if(pending_, [&](const Pending& p) {
+        if (now < p.ends) {
+            return false;
+        }
+        ended.push_back(p.device_id);
+        return true;
+    });
+    return ended;
+}
+
+std::optional<BootTime> PendingTable::next_end() const {
+    const auto first = std::ranges::min_element(pending_, {}, &Pending::ends);
+    return first == pending_.end() ? std::nullopt : std::optional(first->ends);
 }
 
 void Tombstones::add(std::string_view device_id, std::string_view b_tid) {
@@ -45,21 +58,22 @@ void Tombstones::add(std::string_view device_id, std::string_view b_tid) {
         return;
     }
     if (entries_.size() >= kMost) {
-        overflow_ = true;
+        full_.emplace_back(b_tid);
         return;
     }
     entries_.push_back(Entry{std::string(device_id), std::string(b_tid)});
 }
 
 bool Tombstones::contains(std::string_view device_id, std::string_view b_tid) const {
-    return overflow_ || std::ranges::any_of(entries_, [&](const Entry& entry) {
+    return std::ranges::find(full_, b_tid) != full_.end() ||
+           std::ranges::any_of(entries_, [&](const Entry& entry) {
                return entry.device_id == device_id && entry.b_tid == b_tid;
            });
 }
 
 void Tombstones::keep_only(std::string_view b_tid) {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.b_tid != b_tid; });
-    overflow_ = false;
+    std::erase_if(full_, [&](const std::string& full) { return full != b_tid; });
 }
 
 } // namespace mtkey::keys

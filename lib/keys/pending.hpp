@@ -8,6 +8,7 @@
 #include "kdf/naf_id.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,10 @@ struct Pending {
     std::string uicc;
     Secret<32> ks_local_mt;
     kdf::TranscriptHash th_est{};
-    bool full = false; ///< made by 5.5.2 (else 5.5.3)
-    UtcTime created{};
-    UtcTime ks_expires{};
+    bool full = false;    ///< made by 5.5.2 (else 5.5.3)
+    UtcTime created{};    ///< by the clock here
+    UtcTime ks_expires{}; ///< T_Ks in the BSF's time
+    UtcTime ks_local_end{};
     BootTime ks_deadline{};
     BootTime ends{}; ///< min(1 h, end of Ks)
     unsigned wrong_confirmations = 0;
@@ -52,7 +54,9 @@ public:
     void erase(const EstId& est_id);
     void erase_device(std::string_view device_id);
     void erase_other_uicc(std::string_view uicc); ///< what another identity's keys made
-    void expire(BootTime now);
+    /// Wipes what has ended; the devices whose keys these were.
+    std::vector<std::string> expire(BootTime now);
+    [[nodiscard]] std::optional<BootTime> next_end() const;
     [[nodiscard]] std::size_t size() const { return pending_.size(); }
 
 private:
@@ -60,7 +64,7 @@ private:
 };
 
 /// Tuples whose key ended before its Ks did: within one Ks epoch they are never derived again.
-/// Bounded: 1024, then the whole epoch counts as tombstoned (fail closed).
+/// Bounded: 1024, then the whole epoch of the B-TID counts as tombstoned (fail closed).
 class Tombstones {
 public:
     void add(std::string_view device_id, std::string_view b_tid);
@@ -75,7 +79,7 @@ private:
     };
     static constexpr std::size_t kMost = 1024;
     std::vector<Entry> entries_;
-    bool overflow_ = false;
+    std::vector<std::string> full_; ///< B-TIDs of which there were too many
 };
 
 } // namespace mtkey::keys

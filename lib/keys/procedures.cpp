@@ -5,24 +5,29 @@
 
 namespace mtkey::keys {
 
-bool usable(const ContextFacts& context, UtcTime now) {
-    return context.valid && now < context.expires && now < context.created + kLongestUse;
+bool alive(const ContextFacts& context, const Clock& clock) {
+    return clock.utc_now() < context.local_end && clock.boot_now() < context.deadline;
+}
+
+bool usable(const ContextFacts& context, const Clock& clock) {
+    return alive(context, clock) && clock.utc_now() < context.created + kLongestUse &&
+           clock.boot_now() < context.use_deadline;
 }
 
 std::optional<std::string> b_tid_for_key_info(const std::optional<ContextFacts>& context,
-                                              UtcTime now, bool tombstoned) {
-    if (!context || tombstoned || !usable(*context, now)) {
+                                              const Clock& clock, bool tombstoned) {
+    if (!context || tombstoned || !usable(*context, clock)) {
         return std::nullopt;
     }
     return context->b_tid;
 }
 
 Decision decide(const Request& request, const std::optional<ContextFacts>& context,
-                const NafList& nafs, UtcTime now, bool tombstoned) {
+                const NafList& nafs, const Clock& clock, bool tombstoned) {
     if (!nafs.contains(request.naf_id)) {
         return NafUnknown{};
     }
-    if (!request.b_tid || tombstoned || !context || !usable(*context, now)) {
+    if (!request.b_tid || tombstoned || !context || !usable(*context, clock)) {
         return RunBootstrapping{};
     }
     if (*request.b_tid != context->b_tid) {

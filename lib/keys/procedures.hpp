@@ -17,21 +17,25 @@ namespace mtkey::keys {
 /// in it.
 struct ContextFacts {
     std::string b_tid;
-    UtcTime created{};
-    UtcTime expires{};  ///< T_Ks
-    bool valid = false; ///< by both clocks, and the UICC is there
+    UtcTime expires{};       ///< T_Ks in the BSF's time: only for those who were told by the BSF
+    UtcTime created{};       ///< by the clock here
+    UtcTime local_end{};     ///< T_Ks by the clock here
+    BootTime deadline{};     ///< T_Ks by CLOCK_BOOTTIME
+    BootTime use_deadline{}; ///< start + 24 h by CLOCK_BOOTTIME
 };
+/// Until T_Ks; both clocks must say so (threats C1).
+[[nodiscard]] bool alive(const ContextFacts& context, const Clock& clock);
 
 /// T_use = min(T_Ks, start + 24 h): until then a B-TID is handed out and new keys are derived
 /// (DRAFT-GAP(t-use)).
 inline constexpr std::chrono::hours kLongestUse{24};
-[[nodiscard]] bool usable(const ContextFacts& context, UtcTime now);
+[[nodiscard]] bool usable(const ContextFacts& context, const Clock& clock);
 
 /// Draft 5.5.2 step 3 / 5.5.3 step 3: is there a valid B-TID to hand out? `tombstoned`: within this
 /// Ks epoch the key of this device was revoked or has expired, and the same inputs would give the
 /// same key again (DRAFT-GAP(tombstones)).
 [[nodiscard]] std::optional<std::string>
-b_tid_for_key_info(const std::optional<ContextFacts>& context, UtcTime now, bool tombstoned);
+b_tid_for_key_info(const std::optional<ContextFacts>& context, const Clock& clock, bool tombstoned);
 
 /// A device's request as the decision sees it (step 6 of both procedures).
 struct Request {
@@ -49,10 +53,10 @@ using Decision = std::variant<RunBootstrapping, DeriveFromContext, BtidChanged, 
 /// Draft 5.5.2 step 6 and 5.5.3 step 6. A B-TID that is no longer ours is answered with the new one
 /// (the race of a bootstrapping between L2 and L3), or with a full run when there is none any more.
 [[nodiscard]] Decision decide(const Request& request, const std::optional<ContextFacts>& context,
-                              const NafList& nafs, UtcTime now, bool tombstoned);
+                              const NafList& nafs, const Clock& clock, bool tombstoned);
 
-/// End of a confirmed key at the MT: min(T_Ks, what the Key Center gave, start + 7 d)
-/// (DRAFT-GAP(lifetime-mt)).
+/// End of a confirmed key at the MT: min(T_Ks, what the Key Center gave, start + 7 d), all in the
+/// BSF's time, which may differ from ours (DRAFT-GAP(lifetime-mt)).
 inline constexpr std::chrono::hours kLongestKey{7 * 24};
 [[nodiscard]] UtcTime agreed_expiry(UtcTime ks_expires, UtcTime key_center_expires, UtcTime start);
 

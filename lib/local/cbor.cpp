@@ -2,7 +2,6 @@
 #include "local/cbor.hpp"
 
 #include <array>
-#include <limits>
 #include <string>
 
 namespace mtkey::local {
@@ -75,14 +74,6 @@ void CborWriter::head(unsigned major, std::uint64_t value) {
     }
 }
 
-void CborWriter::integer(std::int64_t value) {
-    if (value >= 0) {
-        head(kUnsigned, static_cast<std::uint64_t>(value));
-    } else {
-        head(kNegative, ~static_cast<std::uint64_t>(value)); // -1 - value
-    }
-}
-
 void CborWriter::octets(ByteView value) {
     head(kOctets, value.size());
     append(out_, value);
@@ -138,18 +129,6 @@ Result<std::uint64_t> CborReader::number() {
     return head_of(kUnsigned, "an unsigned number");
 }
 
-Result<std::int64_t> CborReader::integer() {
-    const Head found = MTKEY_TRY(head());
-    if (found.major > kNegative) {
-        return fail(Errc::Malformed, "CBOR: expected an integer");
-    }
-    if (found.value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-        return fail(Errc::Malformed, "CBOR: integer out of range");
-    }
-    const auto value = static_cast<std::int64_t>(found.value);
-    return found.major == kUnsigned ? value : -1 - value;
-}
-
 Result<ByteView> CborReader::octets() {
     return take(MTKEY_TRY(head_of(kOctets, "an octet string")));
 }
@@ -179,7 +158,7 @@ Result<std::size_t> CborReader::map() {
     return static_cast<std::size_t>(count);
 }
 
-Result<void> CborReader::skip() {
+Result<void> CborReader::skip(std::size_t inside) {
     struct Level {
         std::uint64_t left = 0; ///< items of an array, pairs of a map
         bool is_map = false;
@@ -204,7 +183,7 @@ Result<void> CborReader::skip() {
         const CborReader before = *this;
         const Head found = MTKEY_TRY(head());
         if (found.major == kArray || found.major == kMap) {
-            if (depth == kCborDepth) {
+            if (inside + depth == kCborDepth) {
                 return fail(Errc::Malformed, "CBOR: nested too deeply");
             }
             levels[depth++] = {found.value, found.major == kMap, {}};
@@ -271,7 +250,7 @@ Result<void> CborMap::skip_others() {
             MTKEY_CHECK(read_key());
         }
         next_.reset();
-        MTKEY_CHECK(reader_->skip());
+        MTKEY_CHECK(reader_->skip(1));
     }
     return {};
 }

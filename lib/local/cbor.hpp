@@ -22,7 +22,6 @@ inline constexpr std::size_t kCborDepth = 4; ///< arrays and maps inside each ot
 class CborWriter {
 public:
     void number(std::uint64_t value) { head(0, value); }
-    void integer(std::int64_t value);
     void octets(ByteView value);
     void text(std::string_view value);
     void array(std::size_t count) { head(4, count); }
@@ -41,13 +40,13 @@ public:
     explicit CborReader(ByteView octets) : rest_(octets) {}
 
     [[nodiscard]] Result<std::uint64_t> number();
-    [[nodiscard]] Result<std::int64_t> integer();
     [[nodiscard]] Result<ByteView> octets();
     [[nodiscard]] Result<std::string_view> text(); ///< valid UTF-8
     [[nodiscard]] Result<std::size_t> array();     ///< number of items that follow
     [[nodiscard]] Result<std::size_t> map();       ///< number of pairs that follow
-    /// Passes over one item of any kind and checks it as strictly as if it were read.
-    [[nodiscard]] Result<void> skip();
+    /// Passes over one item of any kind and checks it as strictly as if it were read. `inside`
+    /// arrays and maps are open around it.
+    [[nodiscard]] Result<void> skip(std::size_t inside = 0);
     [[nodiscard]] Result<void> end() const; ///< nothing may follow
 
 private:
@@ -69,8 +68,8 @@ public:
     [[nodiscard]] Result<bool> find(std::uint64_t key); ///< keys are asked for in ascending order
     [[nodiscard]] Result<void> require(std::uint64_t key);
     [[nodiscard]] Result<void> close(); ///< an unread pair is an unknown key
-    [[nodiscard]] Result<void>
-    skip_others(); ///< for HELLO, which must stay readable for later versions
+    /// For HELLO, which must stay readable for later versions. Of the outermost map only.
+    [[nodiscard]] Result<void> skip_others();
 
 private:
     CborMap(CborReader& reader, std::size_t pairs) : reader_(&reader), left_(pairs) {}

@@ -13,7 +13,6 @@ namespace mtkey::local {
 
 inline constexpr std::size_t kMostVersions = 8;
 inline constexpr std::size_t kMostCapabilities = 16;
-inline constexpr std::size_t kMostTags = 8;
 inline constexpr std::size_t kMostNafs = 8;
 inline constexpr std::size_t kLongestCapability = 32;
 inline constexpr std::size_t kLongestMtId = 64;

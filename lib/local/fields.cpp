@@ -9,11 +9,6 @@ namespace mtkey::local {
 namespace {
 
 constexpr std::uint64_t kLastSecond = 253'402'300'799; // 9999-12-31T23:59:59Z
-constexpr std::string_view kScheme = "https://";
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 bool is_visible(char c) {
     return c > ' ' && c <= '~';
@@ -59,29 +54,8 @@ Result<kdf::NafId> read_naf_id(CborReader& reader) {
 }
 
 Result<std::string> read_uri(CborReader& reader, std::string_view fqdn) {
-    const std::string uri = MTKEY_TRY(read_name(reader, kLongestUri));
-    std::string_view rest = uri;
-    const auto refuse = [] {
-        return fail(Errc::Malformed, "Key Center URI is not https on the host of its NAF_ID");
-    };
-    if (!rest.starts_with(kScheme) || !rest.substr(kScheme.size()).starts_with(fqdn)) {
-        return refuse();
-    }
-    rest.remove_prefix(kScheme.size() + fqdn.size());
-    if (rest.starts_with(':')) {
-        rest.remove_prefix(1);
-        const auto path = std::ranges::find_if_not(rest, is_digit);
-        const auto digits = static_cast<std::size_t>(path - rest.begin());
-        if (digits == 0 || digits > 5 || rest.front() == '0' ||
-            std::stoul(std::string(rest.substr(0, digits))) > 65535) {
-            return refuse();
-        }
-        rest.remove_prefix(digits);
-    }
-    // What follows the host must be a path: "https://host@elsewhere" has another one.
-    if ((!rest.empty() && rest.front() != '/') || rest.find_first_of("#\"<>\\^`{|}") != rest.npos) {
-        return refuse();
-    }
+    std::string uri = MTKEY_TRY(read_name(reader, kLongestUri));
+    static_cast<void>(MTKEY_TRY(parse_key_center_uri(uri, fqdn)));
     return uri;
 }
 

@@ -78,7 +78,7 @@ Result<std::string> read_name(CborReader& reader, std::size_t longest);
 Result<std::string> read_device_id(CborReader& reader);
 /// Array of FQDN (canonical) and the five octets of the Ua security protocol identifier.
 Result<kdf::NafId> read_naf_id(CborReader& reader);
-/// https URI whose host is `fqdn`, with a port and a path or without.
+/// As parse_key_center_uri() takes it.
 Result<std::string> read_uri(CborReader& reader, std::string_view fqdn);
 /// Seconds since 1970-01-01T00:00:00Z, up to the end of the year 9999.
 Result<UtcTime> read_time(CborReader& reader);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "local/messages.hpp"
 
+#include "base/log.hpp"
+#include "local/codec.hpp"
+
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace mtkey::local {
 
@@ -58,7 +62,45 @@ constexpr std::array kTable{
     Row{Errc::Internal, ErrorCode::Internal},
 };
 
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 } // namespace
+
+Result<KeyCenterUri> parse_key_center_uri(std::string_view uri, std::string_view fqdn) {
+    constexpr std::string_view kScheme = "https://";
+    const auto refuse = [&] {
+        return fail(Errc::Malformed, "Key Center URI is no https URI of port and path on " +
+                                         printable(fqdn, kLongestUri));
+    };
+    std::string_view rest = uri;
+    if (uri.size() > kLongestUri || !rest.starts_with(kScheme) ||
+        !rest.substr(kScheme.size()).starts_with(fqdn)) {
+        return refuse();
+    }
+    KeyCenterUri out;
+    rest.remove_prefix(kScheme.size() + fqdn.size());
+    if (rest.starts_with(':')) {
+        rest.remove_prefix(1);
+        const std::string_view port = rest.substr(
+            0, static_cast<std::size_t>(std::ranges::find_if_not(rest, is_digit) - rest.begin()));
+        const auto [end, error] = std::from_chars(port.begin(), port.end(), out.port);
+        if (error != std::errc{} || port.front() == '0') {
+            return refuse();
+        }
+        rest.remove_prefix(port.size());
+    }
+    // What follows the host must be a path: "https://host@elsewhere" has another one.
+    const auto foreign = [](char c) {
+        return c <= ' ' || c > '~' || std::string_view("?#\"<>\\^`{|}").contains(c);
+    };
+    if ((!rest.empty() && rest.front() != '/') || std::ranges::any_of(rest, foreign)) {
+        return refuse();
+    }
+    out.path = rest;
+    return out;
+}
 
 Errc errc_from(ErrorCode code) {
     const auto row = std::ranges::find(kTable, code, &Row::code);

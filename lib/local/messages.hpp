@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mtkey::local {
@@ -49,14 +50,24 @@ struct Hello {
     std::optional<std::string> mt_id;
 };
 
+/// Where a Key Center is asked. Its host is always the FQDN of its NAF_ID.
+struct KeyCenterUri {
+    std::uint16_t port = 443;
+    std::string path; ///< empty: the fixed one
+};
+/// https, the host `fqdn`, a port or none, a path or none, nothing else: docs/local-interface.md,
+/// message 05.
+Result<KeyCenterUri> parse_key_center_uri(std::string_view uri, std::string_view fqdn);
+
 /// One key center of the MT's list (draft 5.5.2 step 4).
 struct NafEntry {
     kdf::NafId naf_id;
-    std::optional<std::string> key_center_uri; ///< https, same host as the FQDN
+    std::optional<std::string> key_center_uri; ///< as parse_key_center_uri() takes it
 };
 
+inline constexpr std::size_t kMostTags = 8;
 struct Resume {
-    std::vector<Tag> tags; ///< 1 to 8
+    std::vector<Tag> tags; ///< 1 to kMostTags
 };
 struct ResumeAnswer {
     enum class Status : std::uint8_t { Unknown = 0, Known = 1, Wait = 2, Delete = 3 };

@@ -16,6 +16,14 @@ constexpr int kMostRequests = 64;
 
 } // namespace
 
+SessionSettings session_settings(bool reliable, std::size_t largest_frame, SessionSettings timers) {
+    timers.framing = reliable ? Framing::LengthPrefixed : Framing::Cobs;
+    timers.largest_frame = largest_frame != 0 ? largest_frame
+                           : reliable         ? kLargestFrame
+                                              : kTtyFrame;
+    return timers;
+}
+
 /// DRAFT-GAP(local-order): what may come when, docs/local-interface.md section 5.
 class MtSession::Impl {
 public:
@@ -26,7 +34,7 @@ public:
     void receive(ByteView octets);
     void report_end();
     [[nodiscard]] bool may_answer(MessageType request);
-    void answer(MessageType type, Bytes payload);
+    void answer(MessageType type, Bytes payload, BootTime now);
 
     Connection connection;
     std::deque<MtEvent> events;       ///< at most one request, and the end
@@ -147,8 +155,9 @@ bool MtSession::Impl::may_answer(MessageType request) {
     return asked == request;
 }
 
-void MtSession::Impl::answer(MessageType type, Bytes payload) {
+void MtSession::Impl::answer(MessageType type, Bytes payload, BootTime now) {
     asked.reset();
+    connection.set_time(now);
     connection.expect_message();
     connection.send(type, std::move(payload));
     report_end();
@@ -201,7 +210,7 @@ bool MtSession::finished() const {
     return impl_->connection.ended();
 }
 
-void MtSession::answer_resume(const ResumeAnswer& answer) {
+void MtSession::answer_resume(const ResumeAnswer& answer, BootTime now) {
     if (!impl_->may_answer(MessageType::Resume)) {
         return;
     }
@@ -209,7 +218,7 @@ void MtSession::answer_resume(const ResumeAnswer& answer) {
     if (answer.status == ResumeAnswer::Status::Unknown) {
         sealed.mac.reset();
     }
-    impl_->answer(MessageType::ResumeAnswer, encode(sealed));
+    impl_->answer(MessageType::ResumeAnswer, encode(sealed), now);
     if (answer.status == ResumeAnswer::Status::Known) {
         impl_->connection.expect_nothing();
     } else if (answer.status == ResumeAnswer::Status::Wait) {
@@ -217,7 +226,7 @@ void MtSession::answer_resume(const ResumeAnswer& answer) {
     }
 }
 
-void MtSession::answer_key_info(const KeyInfo& info) {
+void MtSession::answer_key_info(const KeyInfo& info, BootTime now) {
     if (!impl_->may_answer(MessageType::KeyInfoRequest)) {
         return;
     }
@@ -231,35 +240,36 @@ void MtSession::answer_key_info(const KeyInfo& info) {
         payload = encode(fitting);
     }
     impl_->l2 = payload;
-    impl_->answer(MessageType::KeyInfo, std::move(payload));
+    impl_->answer(MessageType::KeyInfo, std::move(payload), now);
 }
 
-kdf::TranscriptHash MtSession::answer_establishment(const EstablishmentAnswer& answer) {
+kdf::TranscriptHash MtSession::answer_establishment(const EstablishmentAnswer& answer,
+                                                    BootTime now) {
     Bytes l4 = encode(answer);
     const auto th_est = impl_->connection.th_est(impl_->l1, impl_->l2, impl_->l3, l4);
     if (impl_->may_answer(MessageType::EstablishmentRequest)) {
-        impl_->answer(MessageType::EstablishmentAnswer, std::move(l4));
+        impl_->answer(MessageType::EstablishmentAnswer, std::move(l4), now);
     }
     return th_est;
 }
 
-void MtSession::answer_confirm(const ConfirmAck& ack, const Mac& mac) {
+void MtSession::answer_confirm(const ConfirmAck& ack, const Mac& mac, BootTime now) {
     if (!impl_->may_answer(MessageType::Confirm)) {
         return;
     }
-    impl_->answer(MessageType::ConfirmAck, encode(SealedBody{encode_body(ack), mac}));
+    impl_->answer(MessageType::ConfirmAck, encode(SealedBody{encode_body(ack), mac}), now);
     if (ack.status == ConfirmAck::Status::Stored) {
         impl_->connection.expect_nothing();
     }
 }
 
-void MtSession::refuse(const ErrorMessage& error, bool close) {
+void MtSession::refuse(const ErrorMessage& error, BootTime now, bool close) {
     if (impl_->connection.ended()) {
         return;
     }
     // Without a question the device cannot tell what is refused, so that ends the connection too.
     const bool end = close || !impl_->asked;
-    impl_->answer(MessageType::Error, encode(error));
+    impl_->answer(MessageType::Error, encode(error), now);
     impl_->connection.expect_message(std::chrono::seconds(error.retry_after));
     if (end) {
         impl_->connection.close();

@@ -22,6 +22,9 @@ struct SessionSettings {
     std::chrono::milliseconds session_timeout{
         300'000}; ///< all in all, idle approved peers included
 };
+/// What a transport says about its link, in terms of a session. `largest_frame` 0: the default.
+SessionSettings session_settings(bool reliable, std::size_t largest_frame,
+                                 SessionSettings timers = {});
 
 // What the MT's owner of a session is told, in the order of the wire. Each request is answered by
 // exactly one call.
@@ -65,16 +68,18 @@ public:
     [[nodiscard]] std::optional<MtEvent> next_event();
     [[nodiscard]] bool finished() const; ///< nothing more will come: flush the output, then close
 
-    // Answers. A call that does not fit the state is a broken invariant (assert).
-    void answer_resume(const ResumeAnswer& answer);
-    void answer_key_info(const KeyInfo& info);
+    // Answers. The device's time for its next message counts from `now`: the owner may have taken
+    // long. A call that does not fit the state is a broken invariant (assert).
+    void answer_resume(const ResumeAnswer& answer, BootTime now);
+    void answer_key_info(const KeyInfo& info, BootTime now);
     /// Sends L4 and gives TH_est, which covers it.
-    [[nodiscard]] kdf::TranscriptHash answer_establishment(const EstablishmentAnswer& answer);
+    [[nodiscard]] kdf::TranscriptHash answer_establishment(const EstablishmentAnswer& answer,
+                                                           BootTime now);
     /// `mac` is made by the owner over encode_confirm_ack_body() of the same `ack`.
-    void answer_confirm(const ConfirmAck& ack, const Mac& mac);
+    void answer_confirm(const ConfirmAck& ack, const Mac& mac, BootTime now);
     /// Instead of any of the answers above. The session stays usable for another try unless
     /// `close`.
-    void refuse(const ErrorMessage& error, bool close = false);
+    void refuse(const ErrorMessage& error, BootTime now, bool close = false);
     void close(); ///< BYE, then finished()
 
 private:

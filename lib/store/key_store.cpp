@@ -18,25 +18,17 @@ KeyRecord KeyRecord::clone() const {
                    .ks_local_mt = ks_local_mt.clone(),
                    .th_est = th_est,
                    .est_id = est_id,
+                   .key_id = key_id.clone(),
                    .created = created,
                    .expires = expires,
+                   .local_end = local_end,
                    .deadline = deadline,
                    .last_used = last_used};
     return copy;
 }
 
 bool KeyRecord::expired(const Clock& clock) const {
-    return clock.utc_now() >= expires || clock.boot_now() >= deadline;
-}
-
-std::vector<KeySummary> KeyStore::summaries() const {
-    std::vector<KeySummary> out;
-    for (const KeyRecord* record : all()) {
-        out.push_back(KeySummary{record->device_id, record->transport, record->naf_fqdn,
-                                 record->mode, record->created, record->expires,
-                                 record->last_used});
-    }
-    return out;
+    return clock.utc_now() >= local_end || clock.boot_now() >= deadline;
 }
 
 Result<void> MemoryKeyStore::put(KeyRecord record) {

@@ -29,24 +29,15 @@ struct KeyRecord {
     Secret<32> ks_local_mt;
     std::array<std::uint8_t, 32> th_est{};
     std::array<std::uint8_t, 16> est_id{}; ///< finds the record when its CONFIRM comes again
+    Secret<32> key_id; ///< of the two above: what the device's tags are compared by
     UtcTime created{};
-    UtcTime expires{};
-    BootTime deadline{}; ///< both ends must lie ahead
+    UtcTime expires{};   ///< as it was agreed, in the network's time
+    UtcTime local_end{}; ///< the same by the clock here
+    BootTime deadline{}; ///< and by CLOCK_BOOTTIME: both ends must lie ahead
     UtcTime last_used{};
 
     [[nodiscard]] KeyRecord clone() const;
     [[nodiscard]] bool expired(const Clock& clock) const;
-};
-
-/// What is known of one device without its key; for listings.
-struct KeySummary {
-    std::string device_id;
-    std::string transport;
-    std::string naf_fqdn;
-    std::string mode;
-    UtcTime created{};
-    UtcTime expires{};
-    UtcTime last_used{};
 };
 
 /// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
@@ -62,7 +53,6 @@ public:
     /// Borrowed until the next call of put or erase; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
-    [[nodiscard]] std::vector<KeySummary> summaries() const;
 };
 
 /// Keeps records in the secure heap and nowhere else; they end with the program.
@@ -73,6 +63,7 @@ public:
     [[nodiscard]] Result<void> erase(std::string_view device_id) override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
+    void clear() { records_.clear(); } ///< wipes all keys
 
 private:
     std::size_t limit_;

@@ -10,7 +10,7 @@ std::string_view to_text(Mode mode) {
 }
 
 BootstrappingContext BootstrappingContext::clone() const {
-    return {b_tid, impi, rand, ks.clone(), mode, created, expires, deadline};
+    return {b_tid, impi, tmpi, rand, ks.clone(), mode, created, expires, deadline};
 }
 
 bool BootstrappingContext::expired(const Clock& clock) const {
@@ -48,6 +48,16 @@ std::optional<BootstrappingContext> BootstrappingStore::find(std::string_view b_
         return std::nullopt;
     }
     return it->second.clone();
+}
+
+std::optional<std::string> BootstrappingStore::impi_of(std::string_view tmpi) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, context] : contexts_) {
+        if (context.tmpi == tmpi && !context.expired(clock_)) {
+            return context.impi;
+        }
+    }
+    return std::nullopt;
 }
 
 void BootstrappingStore::purge() {

@@ -23,6 +23,7 @@ std::string_view to_text(Mode mode); ///< "gba-me", "gba-u"
 struct BootstrappingContext {
     std::string b_tid;
     std::string impi;
+    std::string tmpi; ///< what the UE may call itself in its next run (TS 33.220 clause B.4)
     aka::Rand rand{};
     Secret<32> ks;
     Mode mode = Mode::GbaMe;
@@ -40,7 +41,8 @@ struct BootstrappingContext {
 class BootstrappingStore {
 public:
     static constexpr std::size_t kLimit = 2048; // Ks of all: a quarter of the secure heap
-    static constexpr std::size_t kLimitPerSubscriber = 32; // then its oldest goes
+    static constexpr std::size_t kLimitPerSubscriber =
+        64; // more than a UE makes in a day; then its oldest goes
 
     explicit BootstrappingStore(const Clock& clock) : clock_(clock) {}
 
@@ -48,6 +50,8 @@ public:
     [[nodiscard]] Result<void> add(BootstrappingContext context);
     /// A copy of the unexpired context, or nothing.
     [[nodiscard]] std::optional<BootstrappingContext> find(std::string_view b_tid) const;
+    /// Who has this TMPI; it ends with its context.
+    [[nodiscard]] std::optional<std::string> impi_of(std::string_view tmpi) const;
     /// Forgets and wipes what has expired; add() does it too.
     void purge();
     [[nodiscard]] std::size_t size() const;

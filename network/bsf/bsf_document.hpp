@@ -14,7 +14,4 @@ inline constexpr std::string_view kBsfDocumentType = "application/vnd.3gpp.bsf+x
 /// nothing to escape.
 std::string bsf_document(std::string_view b_tid, UtcTime expires);
 
-/// "Thu, 08 Jan 2004 10:23:17 GMT" (RFC 9110 section 5.6.7), for Expires.
-std::string http_date(UtcTime time);
-
 } // namespace mtkey::bsf

@@ -3,39 +3,18 @@
 
 #include "base/config_table.hpp"
 #include "kdf/naf_id.hpp"
+#include "network/common/config_reading.hpp"
 
 #include <utility>
 
 namespace mtkey::bsf {
 namespace {
 
+using network::read_address;
+using network::read_fqdn;
+using network::read_path;
+
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
-
-Result<std::string> read_path(ConfigTable& table, std::string_view key) {
-    const auto path = MTKEY_TRY(table.text(key));
-    if (path.empty()) {
-        return table.error(key, "is empty", "write the path of a file");
-    }
-    return table.resolve(path);
-}
-
-Result<std::string> read_fqdn(ConfigTable& table, std::string_view key) {
-    auto name = kdf::canonical_fqdn(MTKEY_TRY(table.text(key)));
-    if (!name) {
-        return table.error(key, "is no fully qualified domain name",
-                           "write one like \"bsf.example.org\"");
-    }
-    return name;
-}
-
-Result<std::string> read_listen(ConfigTable& table) {
-    auto listen = MTKEY_TRY(table.text("listen"));
-    if (listen.find(':') == std::string::npos) {
-        return table.error("listen", "has no port",
-                           "write \"host:port\"; port 0 takes any free one");
-    }
-    return listen;
-}
 
 Result<void> read_certificate(ConfigTable& table, http::ServerSettings& out) {
     out.tls = true;
@@ -47,7 +26,7 @@ Result<void> read_certificate(ConfigTable& table, http::ServerSettings& out) {
 Result<void> read_ub(ConfigTable ub, http::ServerSettings& out) {
     out.tls = false;
     out.tls_settings.require_client_certificate = false;
-    out.listen = MTKEY_TRY(read_listen(ub));
+    out.listen = MTKEY_TRY(read_address(ub, "listen"));
     const bool secured = ub.has("tls");
     auto tls = MTKEY_TRY(ub.table("tls"));
     if (secured) {
@@ -77,9 +56,10 @@ Result<NafClient> read_naf(ConfigTable& naf) {
 
 Result<void> read_zn(ConfigTable zn, Config& out) {
     auto& server = out.zn_server;
-    server.listen = MTKEY_TRY(read_listen(zn));
+    server.listen = MTKEY_TRY(read_address(zn, "listen"));
     MTKEY_CHECK(read_certificate(zn, server));
-    server.tls_settings.client_ca_file = MTKEY_TRY(read_path(zn, "client_ca"));
+    server.tls_settings.client_ca_files = {MTKEY_TRY(read_path(zn, "client_ca"))};
+    server.tls_settings.client_crl_file = MTKEY_TRY(network::read_crl(zn, "client_crl"));
     server.tls_settings.require_client_certificate = true;
     for (auto& naf : MTKEY_TRY(zn.tables("naf"))) {
         out.naf_clients.push_back(MTKEY_TRY(read_naf(naf)));

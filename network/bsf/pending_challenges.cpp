@@ -21,10 +21,10 @@ void PendingChallenges::put(std::string nonce, PendingChallenge challenge) {
 }
 
 std::optional<PendingChallenge> PendingChallenges::take(std::string_view nonce,
-                                                        std::string_view impi) {
+                                                        std::string_view username) {
     const std::lock_guard lock(mutex_);
     const auto it = challenges_.find(nonce);
-    if (it == challenges_.end() || it->second.impi != impi) {
+    if (it == challenges_.end() || it->second.username != username) {
         return std::nullopt;
     }
     auto challenge = std::move(it->second);

@@ -18,6 +18,7 @@ namespace mtkey::bsf {
 
 /// A challenge that waits for its answer, with what the answer is checked against.
 struct PendingChallenge {
+    std::string username; ///< as the UE calls itself: IMPI or TMPI
     std::string impi;
     std::string opaque;
     aka::Rand rand{};
@@ -43,9 +44,9 @@ public:
 
     /// Sets the deadline.
     void put(std::string nonce, PendingChallenge challenge);
-    /// Nothing for an unknown, used or expired nonce, and for another subscriber's.
+    /// Nothing for an unknown, used or expired nonce, and for another username.
     [[nodiscard]] std::optional<PendingChallenge> take(std::string_view nonce,
-                                                       std::string_view impi);
+                                                       std::string_view username);
     void purge();
     [[nodiscard]] std::size_t size() const;
 

@@ -4,18 +4,15 @@
 #include "aka/subscriber_file.hpp"
 #include "base/file.hpp"
 #include "base/random.hpp"
-#include "base/steps.hpp"
 #include "http/server.hpp"
 #include "network/bsf/authentication_centre.hpp"
 #include "network/bsf/bootstrapping_store.hpp"
 #include "network/bsf/config.hpp"
 #include "network/bsf/ub_handler.hpp"
 #include "network/bsf/zn_handler.hpp"
+#include "network/common/program.hpp"
 
-#include <cerrno>
 #include <csignal>
-#include <cstring>
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -23,30 +20,6 @@ namespace mtkey::bsf {
 namespace {
 
 constexpr timespec kPurgeInterval{.tv_sec = 30, .tv_nsec = 0};
-
-/// Threads that start later inherit the mask: signals are only seen by sigtimedwait below.
-sigset_t block_end_signals() {
-    sigset_t end;
-    sigemptyset(&end);
-    sigaddset(&end, SIGTERM);
-    sigaddset(&end, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &end, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    return end;
-}
-
-Result<void> use_steps_fd(int fd) {
-    if (fd < 0) {
-        return {};
-    }
-    const int flags = ::fcntl(fd, F_GETFD);
-    if (flags < 0 || ::fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0) {
-        return fail(Errc::InvalidArgument,
-                    "--steps-fd " + std::to_string(fd) + ": " + std::strerror(errno));
-    }
-    set_step_fd(fd);
-    return {};
-}
 
 /// The only line on stdout.
 Result<void> say_ready(std::uint16_t ub_port, std::uint16_t zn_port) {
@@ -58,13 +31,16 @@ Result<void> say_ready(std::uint16_t ub_port, std::uint16_t zn_port) {
 } // namespace
 
 Result<void> run(const Options& options, LogLevel level) {
-    const auto end_signals = block_end_signals();
+    const auto end_signals = network::block_end_signals();
     ::prctl(PR_SET_DUMPABLE, 0);
     set_log_level(level);
     MTKEY_CHECK(init_secure_heap());
-    MTKEY_CHECK(use_steps_fd(options.steps_fd));
+    MTKEY_CHECK(network::use_steps_fd(options.steps_fd));
 
     auto config = MTKEY_TRY(read_config(options.config));
+    if (config.zn_server.tls_settings.client_crl_file.empty()) {
+        log(LogLevel::Warning, "revocation = \"none\": revoked certificates are let in on Zn");
+    }
     const SystemClock clock;
     SystemRandom random;
     AuthenticationCentre centre(MTKEY_TRY(aka::read_subscribers(config.subscribers)), random);

@@ -2,6 +2,7 @@
 #include "network/bsf/ub_handler.hpp"
 
 #include "base/encoding.hpp"
+#include "base/http_date.hpp"
 #include "base/log.hpp"
 #include "kdf/naf_keys.hpp"
 #include "network/bsf/bsf_document.hpp"
@@ -31,7 +32,8 @@ HttpResponse text_answer(unsigned status, std::string_view text) {
     return response;
 }
 
-/// One answer for strangers and for the refused: nobody learns who is a subscriber from its form.
+/// For strangers and for those that failed the same, without a reason. That a stranger gets no
+/// challenge tells who is a subscriber all the same: there is no vector to send.
 HttpResponse forbidden() {
     return text_answer(403, "refused");
 }
@@ -83,12 +85,30 @@ Result<HttpResponse> UbHandler::dispatch(const HttpRequest& request) {
     }
     const auto authorization = MTKEY_TRY(parse_authorization(request, settings_.fqdn));
     if (authorization.first()) {
-        return challenge(authorization.inputs.username, {});
+        return begin(authorization.inputs.username);
     }
     return answered(authorization, request.body);
 }
 
-Result<HttpResponse> UbHandler::challenge(std::string_view impi, const History& history) {
+Result<HttpResponse> UbHandler::begin(const std::string& username) {
+    if (!username.ends_with(kdf::kTmpiSuffix)) {
+        return challenge({username, username}, {});
+    }
+    if (auto impi = store_.impi_of(username)) {
+        return challenge({username, std::move(*impi)}, {});
+    }
+    // DRAFT-GAP(unknown-tmpi): TS 33.220 clause 4.5.2 has the UE go on with its IMPI; a 401 without
+    // a nonce asks for an identity as an Authorization without one gives it.
+    log(LogLevel::Notice, "TMPI unknown or expired");
+    auto response = answer_of(401);
+    response.headers.add("WWW-Authenticate",
+                         "Digest realm=" + MTKEY_TRY(aka::quote(settings_.fqdn)) +
+                             ", nonce=\"\", algorithm=AKAv1-MD5, qop=\"auth-int\"");
+    return response;
+}
+
+Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const History& history) {
+    const auto& impi = subscriber.impi;
     auto issued = centre_.next_vector(impi);
     if (!issued) {
         log(LogLevel::Notice, "bootstrapping refused: no such subscriber",
@@ -100,6 +120,7 @@ Result<HttpResponse> UbHandler::challenge(std::string_view impi, const History& 
     MTKEY_CHECK(random_.fill(opaque));
 
     PendingChallenge pending;
+    pending.username = subscriber.username;
     pending.impi = impi;
     pending.opaque = to_hex(opaque);
     pending.rand = vector.rand;
@@ -135,7 +156,7 @@ Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
         // a first request.
         log(LogLevel::Notice, "answer to no open challenge",
             {{"impi", masked_identity(answer.inputs.username)}});
-        return challenge(answer.inputs.username, {});
+        return begin(answer.inputs.username);
     }
     // RFC 3310 section 3.4: together with auts the password is empty.
     const ByteView password = answer.auts ? ByteView{} : pending->password.reveal();
@@ -161,7 +182,8 @@ Result<HttpResponse> UbHandler::resynchronise(const UbAuthorization& answer,
         return refuse(std::move(pending), "auts");
     }
     log(LogLevel::Notice, "resynchronised", {{"impi", masked_identity(pending.impi)}});
-    return challenge(pending.impi, {pending.resynchronisations + 1, pending.refusals});
+    return challenge({pending.username, pending.impi},
+                     {pending.resynchronisations + 1, pending.refusals});
 }
 
 Result<HttpResponse> UbHandler::refuse(PendingChallenge pending, std::string_view why) {
@@ -172,7 +194,8 @@ Result<HttpResponse> UbHandler::refuse(PendingChallenge pending, std::string_vie
     if (pending.refusals >= kMostRefusals) {
         return fail(Errc::Rejected, "authentication");
     }
-    return challenge(pending.impi, {pending.resynchronisations, pending.refusals + 1});
+    return challenge({pending.username, pending.impi},
+                     {pending.resynchronisations, pending.refusals + 1});
 }
 
 Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
@@ -181,6 +204,7 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
     BootstrappingContext context;
     context.b_tid = to_base64(pending.rand) + "@" + settings_.fqdn;
     context.impi = pending.impi;
+    context.tmpi = MTKEY_TRY(kdf::tmpi(pending.ks, pending.rand, pending.impi, settings_.fqdn));
     context.rand = pending.rand;
     context.ks = std::move(pending.ks);
     context.mode = pending.mode;

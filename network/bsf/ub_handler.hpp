@@ -46,9 +46,16 @@ private:
         unsigned resynchronisations = 0;
         unsigned refusals = 0;
     };
+    /// The Digest username and whose it is.
+    struct Subscriber {
+        std::string username; ///< IMPI or TMPI
+        std::string impi;
+    };
 
     [[nodiscard]] Result<HttpResponse> dispatch(const HttpRequest& request);
-    [[nodiscard]] Result<HttpResponse> challenge(std::string_view impi, const History& history);
+    [[nodiscard]] Result<HttpResponse> begin(const std::string& username);
+    [[nodiscard]] Result<HttpResponse> challenge(const Subscriber& subscriber,
+                                                 const History& history);
     [[nodiscard]] Result<HttpResponse> answered(const UbAuthorization& answer,
                                                 std::string_view entity_body);
     [[nodiscard]] Result<HttpResponse> resynchronise(const UbAuthorization& answer,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/zn_documents.hpp"
 
+#include "network/common/zn.hpp"
+
 #include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
 namespace mtkey::bsf {
@@ -19,34 +20,6 @@ constexpr std::size_t kKeyDigits = 64;
 std::unexpected<Error> malformed(const char* cause) {
     return fail(Errc::Malformed, cause);
 }
-
-/// Refuses what parsers read differently: a member that stands twice. And nesting that no request
-/// needs.
-class ShapeCheck {
-public:
-    bool operator()(int depth, json::parse_event_t event, json& value) {
-        switch (event) {
-        case json::parse_event_t::object_start:
-            names_.emplace_back();
-            break;
-        case json::parse_event_t::object_end:
-            names_.pop_back();
-            break;
-        case json::parse_event_t::key:
-            good_ = names_.back().insert(value.get_ref<const std::string&>()).second && good_;
-            break;
-        default:
-            break;
-        }
-        good_ = good_ && depth <= kDeepest;
-        return true;
-    }
-    [[nodiscard]] bool good() const { return good_; }
-
-private:
-    std::vector<std::set<std::string>> names_;
-    bool good_ = true;
-};
 
 /// The string member `name`, or its absence.
 Result<std::string_view> text_member(const json& object, const char* name) {
@@ -123,9 +96,8 @@ Result<BootstrappingInfoRequest> parse_bootstrapping_info_request(std::string_vi
         return malformed("INVALID_MSG_FORMAT");
     }
     try {
-        ShapeCheck shape;
-        const auto request = json::parse(text, std::ref(shape), false);
-        if (request.is_discarded() || !shape.good()) {
+        json request;
+        if (!network::parse_json(text, kDeepest, request)) {
             return malformed("INVALID_MSG_FORMAT");
         }
         return read_request(request);

@@ -6,6 +6,7 @@
 #include "base/steps.hpp"
 #include "kdf/kdf.hpp"
 #include "kdf/naf_keys.hpp"
+#include "network/common/zn.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -77,7 +78,7 @@ HttpResponse ZnHandler::retrieve(const HttpRequest& request, const http::Peer& p
             {{"peer", peer.address}});
         return problem(403, "UNAUTHORIZED_CLIENT", "client certificate not acceptable");
     }
-    if (request.target != kRetrievalPath) {
+    if (request.target != network::kRetrievalPath) {
         return problem(404, "RESOURCE_URI_STRUCTURE_NOT_FOUND", "no such resource");
     }
     if (request.method != "POST") {

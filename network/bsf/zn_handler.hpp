@@ -19,8 +19,6 @@ struct NafClient {
     std::vector<std::string> fqdns; ///< canonical
 };
 
-inline constexpr std::string_view kRetrievalPath = "/nbsp-gba/v1/bootstrapping-info-retrieval";
-
 /// The network end of Zn in its REST form (TS 29.309, Nbsp_GBA version 1) over mutual TLS. The rest
 /// is borrowed. Authorisation comes before the look-up: a client learns nothing about B-TIDs for
 /// NAFs that are not its own. Safe from several threads.

@@ -3,12 +3,17 @@
 
 #include "base/config_table.hpp"
 #include "base/encoding.hpp"
+#include "network/common/config_reading.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace mtkey::nafkc {
 namespace {
+
+using network::read_address;
+using network::read_fqdn;
+using network::read_path;
 
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
 /// One thread waits for the BSF, others go on.
@@ -17,34 +22,8 @@ constexpr std::size_t kLongestSecretFile = 256;
 constexpr std::size_t kShortestSecret = 16;
 constexpr std::size_t kLongestSecret = 64;
 
-Result<std::string> read_path(ConfigTable& table, std::string_view key) {
-    const auto path = MTKEY_TRY(table.text(key));
-    if (path.empty()) {
-        return table.error(key, "is empty", "write the path of a file");
-    }
-    return table.resolve(path);
-}
-
 Result<std::string> read_optional_path(ConfigTable& table, std::string_view key) {
     return table.has(key) ? read_path(table, key) : Result<std::string>("");
-}
-
-Result<std::string> read_fqdn(ConfigTable& table, std::string_view key) {
-    auto name = kdf::canonical_fqdn(MTKEY_TRY(table.text(key)));
-    if (!name) {
-        return table.error(key, "is no fully qualified domain name",
-                           "write one like \"nafkc.example.org\"");
-    }
-    return name;
-}
-
-Result<std::string> read_address(ConfigTable& table, std::string_view key) {
-    auto address = MTKEY_TRY(table.text(key));
-    if (address.find(':') == std::string::npos || !http::parse_address(address, 0)) {
-        return table.error(key, "is not host and port",
-                           "write \"host:port\" or \"[v6 address]:port\"");
-    }
-    return address;
 }
 
 Result<kdf::NafId> read_naf(ConfigTable& naf) {
@@ -81,9 +60,42 @@ Result<void> read_server(ConfigTable& root, http::ServerSettings& out) {
     out.body_limit = keycenter::kDocumentLimit;
     out.tls_settings.certificate_file = MTKEY_TRY(read_path(root, "certificate"));
     out.tls_settings.private_key_file = MTKEY_TRY(read_path(root, "private_key"));
-    out.tls_settings.client_ca_file = MTKEY_TRY(read_path(root, "device_ca"));
-    out.tls_settings.client_crl_file = MTKEY_TRY(read_optional_path(root, "device_crl"));
+    out.tls_settings.client_crl_file = MTKEY_TRY(network::read_crl(root, "device_crl"));
     out.tls_settings.require_client_certificate = true;
+    return {};
+}
+
+Result<DeviceCa> read_device_ca(ConfigTable& table) {
+    DeviceCa out;
+    out.file = MTKEY_TRY(read_path(table, "file"));
+    out.device_ids = MTKEY_TRY(table.texts_or_none("device_ids"));
+    const bool bad = std::ranges::any_of(out.device_ids, [](const std::string& pattern) {
+        return pattern.empty() || pattern.find('*') < pattern.size() - 1;
+    });
+    if (out.device_ids.empty() || bad) {
+        return table.error("device_ids", bad ? "holds what is no Device_ID" : "names no device",
+                           "write Device_IDs; a '*' at the end stands for anything");
+    }
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
+/// Either [[device_ca]] or one file that may vouch for every device.
+Result<void> read_device_cas(ConfigTable& root, Config& out) {
+    if (root.text("device_ca")) {
+        out.key_center.device_cas.push_back({MTKEY_TRY(read_path(root, "device_ca")), {"*"}, {}});
+    } else {
+        for (auto& table : MTKEY_TRY(root.tables("device_ca"))) {
+            out.key_center.device_cas.push_back(MTKEY_TRY(read_device_ca(table)));
+        }
+    }
+    if (out.key_center.device_cas.empty()) {
+        return root.error("device_ca", "is missing",
+                          "write a [[device_ca]] with file and device_ids for each CA of devices");
+    }
+    for (const auto& ca : out.key_center.device_cas) {
+        out.server.tls_settings.client_ca_files.push_back(ca.file);
+    }
     return {};
 }
 
@@ -107,6 +119,7 @@ Result<void> read_bsf(ConfigTable bsf, http::ClientSettings& out) {
 Result<Config> read_root(ConfigTable root) {
     Config out;
     MTKEY_CHECK(read_server(root, out.server));
+    MTKEY_CHECK(read_device_cas(root, out));
     auto& settings = out.key_center;
     settings.kdf_profile = MTKEY_TRY(root.text_or("kdf_profile", settings.kdf_profile));
     if (!kdf::find_profile(settings.kdf_profile)) {

@@ -5,10 +5,11 @@
 
 namespace mtkey::nafkc {
 
-void DeliveredKeys::put(const Name& name, Entry entry, UtcTime now) {
+void DeliveredKeys::put(const Name& name, Entry entry) {
+    entry.deadline = clock_.boot_now() + (entry.expires - clock_.utc_now());
     const std::lock_guard lock(mutex_);
     if (entries_.size() >= kLimit && !entries_.contains(name)) {
-        purge_locked(now);
+        purge_locked();
     }
     if (entries_.size() >= kLimit && !entries_.contains(name)) {
         entries_.erase(std::ranges::min_element(
@@ -17,22 +18,23 @@ void DeliveredKeys::put(const Name& name, Entry entry, UtcTime now) {
     entries_.insert_or_assign(name, std::move(entry));
 }
 
-std::optional<DeliveredKeys::Entry> DeliveredKeys::find(const Name& name, UtcTime now) {
+std::optional<DeliveredKeys::Entry> DeliveredKeys::find(const Name& name) {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(name);
     if (found == entries_.end()) {
         return std::nullopt;
     }
-    if (found->second.expires <= now) {
+    if (ended(found->second)) {
         entries_.erase(found);
         return std::nullopt;
     }
-    return Entry{found->second.ks_local_mt.clone(), found->second.expires, found->second.mt_id};
+    const auto& entry = found->second;
+    return Entry{entry.ks_local_mt.clone(), entry.expires, entry.mt_id, entry.deadline};
 }
 
-void DeliveredKeys::purge(UtcTime now) {
+void DeliveredKeys::purge() {
     const std::lock_guard lock(mutex_);
-    purge_locked(now);
+    purge_locked();
 }
 
 std::size_t DeliveredKeys::size() const {
@@ -40,8 +42,12 @@ std::size_t DeliveredKeys::size() const {
     return entries_.size();
 }
 
-void DeliveredKeys::purge_locked(UtcTime now) {
-    std::erase_if(entries_, [now](const auto& pair) { return pair.second.expires <= now; });
+bool DeliveredKeys::ended(const Entry& entry) const {
+    return entry.expires <= clock_.utc_now() || entry.deadline <= clock_.boot_now();
+}
+
+void DeliveredKeys::purge_locked() {
+    std::erase_if(entries_, [this](const auto& pair) { return ended(pair.second); });
 }
 
 } // namespace mtkey::nafkc

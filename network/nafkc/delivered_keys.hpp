@@ -29,16 +29,22 @@ public:
         Secret<32> ks_local_mt;
         UtcTime expires{};
         std::string mt_id;
+        BootTime deadline{}; ///< the same end on the clock that nobody sets; by put()
     };
 
-    void put(const Name& name, Entry entry, UtcTime now);
-    /// A copy; nothing when there is none or it has ended by `now`.
-    [[nodiscard]] std::optional<Entry> find(const Name& name, UtcTime now);
-    void purge(UtcTime now);
+    explicit DeliveredKeys(const Clock& clock) : clock_(clock) {}
+
+    void put(const Name& name, Entry entry);
+    /// A copy; nothing when there is none or it has ended by one of the two clocks.
+    [[nodiscard]] std::optional<Entry> find(const Name& name);
+    void purge();
     [[nodiscard]] std::size_t size() const;
 
 private:
-    void purge_locked(UtcTime now);
+    [[nodiscard]] bool ended(const Entry& entry) const;
+    void purge_locked();
+
+    const Clock& clock_;
     mutable std::mutex mutex_;
     std::map<Name, Entry> entries_;
 };

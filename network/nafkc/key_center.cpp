@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/steps.hpp"
 #include "kdf/kdf.hpp"
+#include "network/common/zn.hpp"
 #include "network/nafkc/request_rules.hpp"
 
 #include <algorithm>
@@ -20,6 +21,22 @@ constexpr std::size_t kMtIdOctets = 16;
 void append_counted(Bytes& out, std::string_view text) {
     append_u16(out, text.size());
     append(out, as_octets(text));
+}
+
+bool fits(std::string_view pattern, std::string_view device_id) {
+    return pattern.ends_with('*') ? device_id.starts_with(pattern.substr(0, pattern.size() - 1))
+                                  : device_id == pattern;
+}
+
+/// One device CA cannot make certificates for the devices of another.
+bool may_vouch(const std::vector<DeviceCa>& device_cas, const std::string& anchor,
+               std::string_view device_id) {
+    return std::ranges::any_of(device_cas, [&](const DeviceCa& ca) {
+        return std::ranges::find(ca.anchors, anchor) != ca.anchors.end() &&
+               std::ranges::any_of(ca.device_ids, [&](const std::string& pattern) {
+                   return fits(pattern, device_id);
+               });
+    });
 }
 
 } // namespace
@@ -40,14 +57,18 @@ Result<std::unique_ptr<KeyCenter>> KeyCenter::create(KeyCenterSettings settings,
 
 KeyCenter::KeyCenter(KeyCenterSettings settings, const kdf::KdfProfile& profile, ZnExchange zn,
                      const Clock& clock)
-    : settings_(std::move(settings)), profile_(profile), zn_(std::move(zn)), clock_(clock) {}
+    : settings_(std::move(settings)),
+      profile_(profile),
+      zn_(std::move(zn)),
+      clock_(clock),
+      delivered_(clock) {}
 
 DeliveredKeys::Name KeyCenter::Question::name() const {
     return {request.b_tid, naf_id.text(), request.device_id};
 }
 
 void KeyCenter::purge() {
-    delivered_.purge(clock_.utc_now());
+    delivered_.purge();
 }
 
 HttpResponse KeyCenter::handle(const HttpRequest& request, const http::Peer& peer) {
@@ -75,7 +96,7 @@ HttpResponse KeyCenter::handle(const HttpRequest& request, const http::Peer& pee
 Result<HttpResponse> KeyCenter::answer(const HttpRequest& request, const http::Peer& peer) {
     const auto question = MTKEY_TRY(understand(request, peer));
     // A repeated request is served from here; it lives no longer for that.
-    auto entry = delivered_.find(question.name(), clock_.utc_now());
+    auto entry = delivered_.find(question.name());
     if (!entry) {
         entry = MTKEY_TRY(fetch(question));
     }
@@ -140,6 +161,9 @@ Result<KeyCenter::Question> KeyCenter::understand(const HttpRequest& request,
     if (std::ranges::find(peer.san_uris, question.request.device_id) == peer.san_uris.end()) {
         return refuse(kForbidden, "the client certificate does not carry this Device_ID");
     }
+    if (!may_vouch(settings_.device_cas, peer.anchor, question.request.device_id)) {
+        return refuse(kForbidden, "the certificate's CA is not one for this Device_ID");
+    }
     question.naf_id = MTKEY_TRY(choose_naf_id(question.request.naf_id, request));
     return question;
 }
@@ -173,7 +197,7 @@ Result<DeliveredKeys::Entry> KeyCenter::fetch(const Question& question) {
     }
     auto info = ask_bsf(question);
     if (!info) {
-        if (info.error().detail == kNotFound) {
+        if (info.error().detail == kGone) {
             misses_.miss(request.device_id, now);
         }
         return std::unexpected(std::move(info).error());
@@ -187,20 +211,20 @@ Result<DeliveredKeys::Entry> KeyCenter::fetch(const Question& question) {
     DeliveredKeys::Entry entry{MTKEY_TRY(kdf::ks_local_mt(profile_, info->ks_naf, request.b_tid,
                                                           question.naf_id, request.device_id)),
                                std::min(expires, question.not_after),
-                               mt_id(info->impi, request.device_id)};
+                               mt_id(info->impi, request.device_id),
+                               {}};
     if (entry.expires <= clock_.utc_now()) {
         return refuse(kGone, "the key has expired");
     }
     emit_step(Step::KeyCenterKeyDerived,
               {{"naf_id", question.naf_id.text()},
                {"fingerprint", to_hex(kdf::fingerprint(entry.ks_local_mt.reveal()))}});
-    delivered_.put(question.name(), {entry.ks_local_mt.clone(), entry.expires, entry.mt_id},
-                   clock_.utc_now());
+    delivered_.put(question.name(), {entry.ks_local_mt.clone(), entry.expires, entry.mt_id, {}});
     return entry;
 }
 
 Result<BootstrappingInfo> KeyCenter::ask_bsf(const Question& question) {
-    HttpRequest request{"POST", std::string(kRetrievalPath), {}, {}};
+    HttpRequest request{"POST", std::string(network::kRetrievalPath), {}, {}};
     request.headers.add("Content-Type", "application/json");
     request.headers.add("Accept", "application/json, application/problem+json");
     request.body =
@@ -218,7 +242,7 @@ Result<BootstrappingInfo> KeyCenter::ask_bsf(const Question& question) {
             {{"status", std::int64_t{response->status}},
              {"b_tid", masked_b_tid(question.request.b_tid)},
              {"naf_id", question.naf_id.text()}});
-        return refuse(kNotFound, "the network does not know this B-TID");
+        return refuse(kGone, "the network does not know this B-TID");
     }
     if (response->status != kOk) {
         wipe(response->body);

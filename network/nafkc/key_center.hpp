@@ -19,8 +19,16 @@
 
 namespace mtkey::nafkc {
 
+/// A CA of devices and the Device_IDs that it may vouch for.
+struct DeviceCa {
+    std::string file;
+    std::vector<std::string> device_ids; ///< octet by octet; a '*' at the end stands for anything
+    std::vector<std::string> anchors;    ///< http::certificate_digests() of the file
+};
+
 struct KeyCenterSettings {
-    std::vector<kdf::NafId> nafs; ///< whose Key Center this is; at least one
+    std::vector<DeviceCa> device_cas; ///< a device of none of them gets nothing
+    std::vector<kdf::NafId> nafs;     ///< whose Key Center this is; at least one
     std::string kdf_profile = "draft-1";
     bool require_gba_u = false;
     std::chrono::seconds lifetime_cap = std::chrono::days(7); ///< counted from the bootstrapping

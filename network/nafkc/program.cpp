@@ -3,16 +3,13 @@
 
 #include "base/file.hpp"
 #include "base/random.hpp"
-#include "base/steps.hpp"
 #include "http/server.hpp"
+#include "network/common/program.hpp"
 #include "network/nafkc/config.hpp"
 #include "network/nafkc/key_center.hpp"
 #include "network/nafkc/zn_pool.hpp"
 
-#include <cerrno>
 #include <csignal>
-#include <cstring>
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -20,30 +17,6 @@ namespace mtkey::nafkc {
 namespace {
 
 constexpr timespec kPurgeInterval{.tv_sec = 30, .tv_nsec = 0};
-
-/// Threads that start later inherit the mask: signals are only seen by sigtimedwait below.
-sigset_t block_end_signals() {
-    sigset_t end;
-    sigemptyset(&end);
-    sigaddset(&end, SIGTERM);
-    sigaddset(&end, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &end, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    return end;
-}
-
-Result<void> use_steps_fd(int fd) {
-    if (fd < 0) {
-        return {};
-    }
-    const int flags = ::fcntl(fd, F_GETFD);
-    if (flags < 0 || ::fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0) {
-        return fail(Errc::InvalidArgument,
-                    "--steps-fd " + std::to_string(fd) + ": " + std::strerror(errno));
-    }
-    set_step_fd(fd);
-    return {};
-}
 
 /// The only line on stdout.
 Result<void> say_ready(std::uint16_t port) {
@@ -54,11 +27,11 @@ Result<void> say_ready(std::uint16_t port) {
 } // namespace
 
 Result<void> run(const Options& options, LogLevel level) {
-    const auto end_signals = block_end_signals();
+    const auto end_signals = network::block_end_signals();
     ::prctl(PR_SET_DUMPABLE, 0);
     set_log_level(level);
     MTKEY_CHECK(init_secure_heap());
-    MTKEY_CHECK(use_steps_fd(options.steps_fd));
+    MTKEY_CHECK(network::use_steps_fd(options.steps_fd));
 
     auto config = MTKEY_TRY(read_config(options.config));
     if (!config.mt_id_secret_file.empty()) {
@@ -66,6 +39,12 @@ Result<void> run(const Options& options, LogLevel level) {
     } else {
         log(LogLevel::Warning,
             "no mt_id_secret_file: devices will not recognise the MTs after a restart");
+    }
+    if (config.server.tls_settings.client_crl_file.empty()) {
+        log(LogLevel::Warning, "revocation = \"none\": revoked devices are let in");
+    }
+    for (auto& ca : config.key_center.device_cas) {
+        ca.anchors = MTKEY_TRY(http::certificate_digests(ca.file));
     }
     const SystemClock clock;
     SystemRandom random;
@@ -83,8 +62,7 @@ Result<void> run(const Options& options, LogLevel level) {
         {{"naf_ids", served},
          {"listen", config.server.listen},
          {"port", std::int64_t{server->port()}},
-         {"bsf", config.bsf.fqdn},
-         {"device_crl", config.server.tls_settings.client_crl_file.empty() ? "no" : "yes"}});
+         {"bsf", config.bsf.fqdn}});
     MTKEY_CHECK(say_ready(server->port()));
 
     while (::sigtimedwait(&end_signals, nullptr, &kPurgeInterval) < 0) {

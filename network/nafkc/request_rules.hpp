@@ -13,10 +13,10 @@ namespace mtkey::nafkc {
 inline constexpr unsigned kOk = 200;
 inline constexpr unsigned kBadRequest = 400;
 inline constexpr unsigned kForbidden = 403;
-inline constexpr unsigned kNotFound = 404; ///< B-TID: start again with the full procedure
+inline constexpr unsigned kNotFound = 404; ///< another path
 inline constexpr unsigned kMethodNotAllowed = 405;
 inline constexpr unsigned kConflict = 409; ///< NAF_ID: choose another one
-inline constexpr unsigned kGone = 410;     ///< expired: start again with the full procedure
+inline constexpr unsigned kGone = 410;     ///< B-TID unknown or its key expired: the full procedure
 inline constexpr unsigned kUnsupportedMediaType = 415;
 inline constexpr unsigned kTooManyRequests = 429;
 inline constexpr unsigned kInternalError = 500;

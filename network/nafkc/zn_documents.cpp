@@ -2,12 +2,12 @@
 #include "network/nafkc/zn_documents.hpp"
 
 #include "base/encoding.hpp"
+#include "network/common/zn.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
 namespace mtkey::nafkc {
@@ -78,28 +78,6 @@ private:
     }
 
     std::vector<Secret<32>> keys_;
-};
-
-/// Refuses what parsers read differently: a member that stands twice. And nesting that no answer
-/// needs.
-class ShapeCheck {
-public:
-    bool operator()(int depth, json::parse_event_t event, json& value) {
-        if (event == json::parse_event_t::object_start) {
-            names_.emplace_back();
-        } else if (event == json::parse_event_t::object_end) {
-            names_.pop_back();
-        } else if (event == json::parse_event_t::key) {
-            good_ = names_.back().insert(value.get_ref<const std::string&>()).second && good_;
-        }
-        good_ = good_ && depth <= kDeepest;
-        return true;
-    }
-    [[nodiscard]] bool good() const { return good_; }
-
-private:
-    std::vector<std::set<std::string>> names_;
-    bool good_ = true;
 };
 
 /// Null when the member is absent; an Error when it is there and no string.
@@ -180,9 +158,8 @@ Result<BootstrappingInfo> take_retrieved(std::string& text) {
         return bad("too large");
     }
     try {
-        ShapeCheck shape;
-        const auto object = json::parse(text, std::ref(shape), false);
-        if (object.is_discarded() || !shape.good()) {
+        json object;
+        if (!network::parse_json(text, kDeepest, object)) {
             return bad("not JSON");
         }
         return read(object, keys);

@@ -12,9 +12,6 @@
 
 namespace mtkey::nafkc {
 
-/// Nbsp_GBA version 1 (TS 29.309).
-inline constexpr std::string_view kRetrievalPath = "/nbsp-gba/v1/bootstrapping-info-retrieval";
-
 /// BootstrappingInfoRequest: draft 5.5.2 step 13.
 std::string write_retrieval(std::string_view b_tid, const kdf::NafId& naf_id, bool gba_u_aware);
 

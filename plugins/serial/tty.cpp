@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <string_view>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -94,14 +93,9 @@ long lock_owner(const struct stat& status) {
     return owner;
 }
 
-/// Slaves of UNIX98 pseudo-terminals (major numbers 136 to 143 of the kernel's devices.txt).
-bool is_pseudo_terminal(const struct stat& status) {
-    const unsigned number = major(status.st_rdev);
-    return number >= 136 && number <= 143;
-}
-
-/// Programs see each other by different signs: flock by those that ask, TIOCEXCL by all others but
-/// root's.
+/// flock is seen by those that ask for it. TIOCEXCL would stop more programs, but it stays on the
+/// tty while anybody has it open, and we open it again after each connection: we would lock
+/// ourselves out.
 std::expected<void, std::string> lock(int fd, const TtySettings& settings) {
     struct stat status{};
     if (::fstat(fd, &status) != 0) {
@@ -113,11 +107,6 @@ std::expected<void, std::string> lock(int fd, const TtySettings& settings) {
             settings.device + " is locked by " +
             (owner > 0 ? "process " + std::to_string(owner) : "another process") +
             "; end it, or set exclusive = false on both sides");
-    }
-    // A pseudo-terminal keeps the flag as long as its master lives: nobody, not even we, could open
-    // it again.
-    if (!is_pseudo_terminal(status) && ::ioctl(fd, TIOCEXCL) != 0) {
-        return std::unexpected(settings.device + ": " + std::strerror(errno));
     }
     return {};
 }
@@ -137,10 +126,38 @@ std::expected<void, std::string> make_raw(int fd, const TtySettings& settings) {
         ::tcsetattr(fd, TCSANOW, &line) != 0) {
         return std::unexpected(settings.device + " does not take this speed; check baud");
     }
+    // tcsetattr(3) succeeds when any of it could be done.
+    termios is{};
+    if (::tcgetattr(fd, &is) != 0) {
+        return std::unexpected(settings.device + ": " + remedy_of(errno));
+    }
+    if (const std::string problem = difference(line, is); !problem.empty()) {
+        return std::unexpected(settings.device + " " + problem);
+    }
     return {};
 }
 
 } // namespace
+
+std::string difference(const termios& wanted, const termios& is) {
+    const auto differs = [](tcflag_t a, tcflag_t b, tcflag_t mask) {
+        return ((a ^ b) & mask) != 0;
+    };
+    if (::cfgetospeed(&wanted) != ::cfgetospeed(&is)) {
+        const auto* speed = std::ranges::find(kSpeeds, ::cfgetospeed(&is), &Speed::constant);
+        return "does not take this speed; check baud" +
+               (speed == kSpeeds.end() ? "" : ", it stays at " + std::string(speed->baud));
+    }
+    if (differs(wanted.c_cflag, is.c_cflag, CSIZE | PARENB | CSTOPB | CRTSCTS)) {
+        return "does not take 8 data bits, no parity, one stop bit, no flow control";
+    }
+    constexpr tcflag_t kInput = ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXOFF | PARMRK;
+    if (differs(wanted.c_iflag, is.c_iflag, kInput) || differs(wanted.c_oflag, is.c_oflag, OPOST) ||
+        differs(wanted.c_lflag, is.c_lflag, ECHO | ICANON | ISIG | IEXTEN)) {
+        return "does not become raw: it would change octets";
+    }
+    return "";
+}
 
 speed_t speed_constant(const std::string& baud) {
     const auto* found = std::ranges::find(kSpeeds, baud, &Speed::baud);

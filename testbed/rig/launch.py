@@ -8,17 +8,16 @@ import argparse
 import ctypes
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import struct
 import sys
-from typing import Optional
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_REC, MS_SLAVE = 0x4000, 0x80000
 PR_SET_PDEATHSIG = 1
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+FOLDER = "/proc/self/fd/4"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -34,11 +33,10 @@ def write(path: str, text: str) -> None:
         file.write(text)
 
 
-def confine(readers: Optional[str]) -> None:
+def confine() -> None:
     """A network with nothing but a loopback interface of its own, and an empty /run; in a user namespace without root.
 
-    pcscd keeps its process id in /run/pcscd, which may be missing, forbidden or the system's. `readers` is a folder
-    that becomes /run/readers: another user can walk to that one.
+    pcscd keeps its process id in /run/pcscd, which may be missing, forbidden or the system's.
     """
     uid, gid = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
@@ -48,8 +46,6 @@ def confine(readers: Optional[str]) -> None:
         write("/proc/self/gid_map", f"{gid} {gid} 1")
     check(libc.mount(b"none", b"/", None, MS_REC | MS_SLAVE, None), "mount")
     check(libc.mount(b"none", b"/run", b"tmpfs", 0, b"mode=1777,size=1m"), "mount /run")
-    if readers is not None:
-        shutil.copytree(readers, "/run/readers")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sh22x", b"lo", 0)
         flags, = struct.unpack_from("h", fcntl.ioctl(control, SIOCGIFFLAGS, request), 16)
@@ -66,15 +62,18 @@ def join_network_namespace(pid: int) -> None:
             check(libc.setns(namespace.fileno(), kind), f"setns {name}")
 
 
+def inherit(descriptor: int, number: int) -> None:
+    os.dup2(descriptor, number)
+    os.set_inheritable(number, True)  # dup2 leaves it alone when it was that one already
+
+
 def listen(path: str) -> None:
     """The socket activation of systemd, sd_listen_fds(3): pcscd knows no other way to another path."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(path)
     os.chmod(path, 0o666)  # pcscd may run as another user than its clients; the folder above is closed
     server.listen(16)
-    descriptor = server.detach()
-    os.dup2(descriptor, 3)
-    os.set_inheritable(3, True)  # dup2 leaves it alone when it was 3 already
+    inherit(server.detach(), 3)
     os.environ["LISTEN_FDS"] = "1"
     os.environ["LISTEN_PID"] = str(os.getpid())
 
@@ -83,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True, help="end when this process ends")
     parser.add_argument("--confine", action="store_true", help="own network and /run")
-    parser.add_argument("--readers", metavar="DIR", help="with --confine: seen as /run/readers")
+    parser.add_argument("--folder", metavar="DIR", help=f"held open as {FOLDER}: another user cannot walk to DIR")
     parser.add_argument("--join", type=int, metavar="PID", help="enter the network of that process")
     parser.add_argument("--uid", type=int, help="give up root for this user")
     parser.add_argument("--listen", metavar="PATH")
@@ -92,11 +91,13 @@ def main() -> None:
 
     try:
         if options.confine:
-            confine(options.readers)
+            confine()
         if options.join is not None:
             join_network_namespace(options.join)
         if options.listen:
             listen(options.listen)
+        if options.folder:
+            inherit(os.open(options.folder, os.O_PATH | os.O_DIRECTORY), 4)
         if options.uid is not None and os.getuid() == 0:
             os.setgroups([])
             os.setresgid(options.uid, options.uid, options.uid)

@@ -51,7 +51,9 @@ class Options:
     card_has_gba: Optional[bool] = None  # service 68 of the card's table
     pin: Optional[str] = None  # the card's PIN is on, and the daemon has it in a file
     k_at_bsf: Optional[str] = None  # the BSF holds another K than the card
-    strange_device_ca: bool = False  # the devices' certificates come from a CA that the Key Center does not know
+    # Whose certificate comes from a CA that nobody knows: "device", "key-center", "bsf" (both as servers), or
+    # "zn-client" (the Key Center's towards the BSF)
+    strange_ca: Optional[str] = None
     device_id_in_certificate: Optional[str] = None  # another one than the device says
     rules: bool = True  # a [[device]] allow rule for each device
     zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with

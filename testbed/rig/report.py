@@ -63,7 +63,7 @@ class Establishment:
         self.events = rig.steps.since(position)
         after = rig.statistics()
         self.counts = {name: after[name] - before.get(name, 0) for name in after}
-        self.procedure = "resume" if self.result["result"] == "resumed" else procedure_of(self.events) or "none"
+        self.procedure = "resume" if self.result["result"] == "resumed" else procedure_of(self.events)
 
     @property
     def ok(self) -> bool:
@@ -80,7 +80,7 @@ class Establishment:
         return len(set(found.values())) == 1 and None not in found.values()
 
     def steps(self) -> list[int]:
-        return numbers(self.events, self.procedure)
+        return numbers(self.events, self.procedure or "full")
 
     def as_json(self) -> dict[str, Any]:
         answer = self.result.answer

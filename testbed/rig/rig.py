@@ -159,14 +159,20 @@ class Rig:
         subscriber = self.options.subscriber
         self.operator_ca = Authority(self.folder / "operator-ca", "Test operator CA")
         self.device_ca = Authority(self.folder / "device-ca", "Test device CA")
-        self.bsf_certificate = self.operator_ca.server("bsf", subscriber.bsf_fqdn)
-        self.naf_certificate = self.operator_ca.server("nafkc", subscriber.naf_fqdn)
-        self.naf_client_certificate = self.operator_ca.client("nafkc-client", subscriber.naf_fqdn)
+        self._strange_ca = Authority(self.folder / "strange-ca", "Another CA") if self.options.strange_ca else None
+        operator = self.operator_ca
+        self.bsf_certificate = self._issuer("bsf", operator).server("bsf", subscriber.bsf_fqdn)
+        self.naf_certificate = self._issuer("key-center", operator).server("nafkc", subscriber.naf_fqdn)
+        self.naf_client_certificate = self._issuer("zn-client", operator).client("nafkc-client", subscriber.naf_fqdn)
+
+    def _issuer(self, whose: str, usual: Authority) -> Authority:
+        return self._strange_ca if self._strange_ca and self.options.strange_ca == whose else usual
 
     def _start_card(self) -> None:
         options, subscriber = self.options, self.options.subscriber
         service = CardService(self.folder, self.log("pcscd"), self.environment)
-        self._adopt(service.party)
+        self._stack.callback(service.close)
+        self.parties[service.party.name] = service.party
         if not service.confined:
             self.warnings.append("this system allows no network namespaces: the virtual reader listens on every address, "
                                  f"TCP ports {service.port} and {service.port + 1}")
@@ -208,10 +214,8 @@ class Rig:
         self.key_center_port = int(self._start_server("mtkey-nafkc", config).ready()["port"])
 
     def _write_device(self, device: Device) -> None:
-        ca = self.device_ca
-        if self.options.strange_device_ca:
-            ca = Authority(self.folder / "strange-ca", "Another CA")
-        certificate = ca.device(f"device{device.number}", self.options.device_id_in_certificate or device.device_id)
+        certificate = self._issuer("device", self.device_ca).device(
+            f"device{device.number}", self.options.device_id_in_certificate or device.device_id)
         # Without a Key Center of ours the device ends at step 10: nothing listens on the discard port.
         port = self.key_center_port if self.options.bsf_url is None else 9
         self._write(f"{device.folder.name}/device.toml", settings.device(

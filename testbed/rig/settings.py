@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration files of all programs, as text."""
 import json
+import re
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from .certificates import Certificate
 from .options import UA, Options, Subscriber
+from .processes import RigError
 
 
 def value(item: Any) -> str:
@@ -44,13 +46,14 @@ def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Pa
     fqdn, naf = options.subscriber.bsf_fqdn, options.subscriber.naf_fqdn
     return (table("", fqdn=fqdn, subscribers=subscribers_file, lifetime_seconds=options.lifetime_seconds) +
             table("[ub]", listen=f"127.0.0.1:{ports[0]}") +
-            table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, **keys_of(zn)) +
+            table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, revocation="none", **keys_of(zn)) +
             table("[[zn.naf]]", client=naf, fqdns=[naf]))
 
 
 def key_center(options: Options, server: Certificate, device_ca: Path, zn_port: int, ca: Path,
                client: Certificate) -> str:
-    return (table("", listen="127.0.0.1:0", device_ca=device_ca, kdf_profile="draft-1", **keys_of(server)) +
+    return (table("", listen="127.0.0.1:0", device_ca=device_ca, revocation="none", kdf_profile="draft-1",
+                  **keys_of(server)) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA) +
             table("[bsf]", fqdn=options.subscriber.bsf_fqdn, address=f"127.0.0.1:{zn_port}", ca=ca, **keys_of(client)))
 
@@ -66,21 +69,29 @@ def device(options: Options, device_id: str, key_file: Path, tty: str, plugins: 
 
 def bsf_of_url(url: str) -> dict[str, Any]:
     """[bsf] for an operator's BSF. A name in the URL is the BSF's own name; behind an address it follows the IMSI."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        tls = parts.scheme == "https"
+        port = parts.port or (443 if tls else 80)
+    except ValueError as error:
+        raise RigError(f"{url!r} is no URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http or https URL")
-    tls = parts.scheme == "https"
-    port = parts.port or (443 if tls else 80)
+        raise RigError(f"{url!r} is no http or https URL")
     is_address = parts.hostname.replace(".", "").isdigit() or ":" in parts.hostname
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return {"fqdn": None if is_address else parts.hostname, "address": f"{host}:{port}", "tls": tls}
 
 
+def literal_pattern(name: str) -> str:
+    """The pattern of fnmatch(3) that `name` alone matches. Names of readers are full of brackets."""
+    return re.sub(r"[\\*?\[]", r"\\\g<0>", name)
+
+
 def daemon(options: Options, bus: str, bsf_settings: dict[str, Any], ttys: list[str], device_ids: list[str],
            plugins: Path, pin_file: Optional[Path]) -> str:
     text = (table("[bus]", address=bus) +
-            table("[uicc]", reader=options.reader or "*", allow_virtual=True, access="exclusive",
-                  pin_file=pin_file) +
+            table("[uicc]", reader=literal_pattern(options.reader) if options.reader else "*", allow_virtual=True,
+                  access="exclusive", pin_file=pin_file) +
             table("[gba]", mode="prefer-uicc", allow_downgrade=False) +
             table("[bsf]", require_rspauth=True, **bsf_settings) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA))

@@ -5,12 +5,15 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from .launch import FOLDER
 from .processes import LAUNCH, Party
 
 VPCD_PORT = 35963
 NOBODY = 65534
+READER = "Virtual reader [vpcd]"  # brackets, as real ones have them
 VPCD_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 
 
@@ -40,8 +43,9 @@ class CardService:
     """pcscd with the virtual reader's driver, which listens on every address: so in a network namespace of its own.
 
     Nothing but entries may stand in the folder of readers: pcscd reads every file, a log would be read back for ever.
-    As root it runs as nobody: it must not take a real reader away from the system's pcscd.
+    As root it runs as nobody: it must not take a real reader away from the system's pcscd, nor tidy away its files.
     """
+    RUN = Path("/run/pcscd")  # must be there for pcscd; nobody cannot write in it, and pcscd does without
 
     def __init__(self, folder: Path, log: Path, env: dict[str, str]):
         self.confined = can_confine()
@@ -50,20 +54,30 @@ class CardService:
         readers.mkdir(mode=0o755)
         os.chmod(readers, 0o755)
         entry = readers / "vpcd"
-        entry.write_text(f'FRIENDLYNAME "Virtual reader"\nDEVICENAME /dev/null:0x{self.port:04X}\n'
+        entry.write_text(f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:0x{self.port:04X}\n'
                          f"LIBPATH {VPCD_DRIVER}\nCHANNELID 0x{self.port:04X}\n")
         os.chmod(entry, 0o644)
         self.socket = folder / "pcscd.comm"
-        launch = ["--listen", str(self.socket)]
-        seen = readers
+        launch = ["--listen", str(self.socket), "--folder", str(readers), "--uid", str(NOBODY)]
+        self._made_run = False
         if self.confined:
-            launch += ["--confine", "--readers", str(readers), "--uid", str(NOBODY)]
-            seen = Path("/run/readers")
-        elif os.getuid() == 0:
-            os.makedirs("/run/pcscd", exist_ok=True)  # pcscd insists on it
+            launch.append("--confine")
+        elif os.getuid() == 0 and not self.RUN.exists():
+            self.RUN.mkdir(mode=0o755)
+            self._made_run = True
         pcscd = shutil.which("pcscd", path="/usr/sbin:/usr/bin:/sbin:/bin") or "pcscd"
-        self.party = Party("pcscd", [pcscd, "-f", "-c", str(seen)], log, launch=launch, env=env)
-        wait_for_path(self.socket, self.party)
+        self.party = Party("pcscd", [pcscd, "-f", "-c", FOLDER], log, launch=launch, env=env)
+        try:
+            wait_for_path(self.socket, self.party)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.party.stop()
+        if self._made_run:
+            with suppress(OSError):  # somebody else uses it meanwhile
+                self.RUN.rmdir()
 
     def launch_inside(self) -> list[str]:
         """Options of launch.py for a program that must reach the driver's port."""

@@ -47,6 +47,18 @@ inline std::string raw_receive(int fd, std::string_view until = "", int millisec
     return text;
 }
 
+/// Whether the peer ends the connection before it is silent for `milliseconds`; octets are dropped.
+inline bool raw_ended(int fd, int milliseconds = 5000) {
+    char octet = 0;
+    pollfd one{fd, POLLIN, 0};
+    while (::poll(&one, 1, milliseconds) == 1) {
+        if (::recv(fd, &octet, 1, 0) <= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Closing sends a reset instead of the regular end.
 inline void raw_reset(UniqueFd& fd) {
     const linger now{1, 0};

@@ -39,7 +39,10 @@ public:
     [[nodiscard]] bool finished() const { return script_.empty(); }
 
     [[nodiscard]] std::string_view fqdn() const override { return fqdn_; }
-    [[nodiscard]] bool authenticated() const override { return authenticated_; }
+    /// As with a real connection: nobody is authenticated before the first exchange.
+    [[nodiscard]] bool authenticated() const override {
+        return authenticated_ && !requests_.empty();
+    }
     [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
         requests_.push_back(request);
         if (script_.empty()) {

@@ -58,6 +58,7 @@ private:
         http::Peer peer;
         peer.authenticated = true;
         peer.client_auth_usage = true;
+        peer.anchor = "device-ca";
         const auto end = clock_.utc_now() + std::chrono::days(365);
         peer.not_after = end.time_since_epoch().count();
         return peer;
@@ -65,6 +66,7 @@ private:
     std::unique_ptr<nafkc::KeyCenter> create() {
         nafkc::KeyCenterSettings settings;
         settings.nafs = {{.fqdn = naf_fqdn(), .ua = kdf::kDefaultUaId}};
+        settings.device_cas = {{.file = {}, .device_ids = {"*"}, .anchors = {"device-ca"}}};
         settings.mt_id_secret = SecretBytes(Bytes(32, 0x4D));
         SystemRandom random;
         return nafkc::KeyCenter::create(

@@ -85,26 +85,27 @@ private:
             return std::nullopt;
         }
         return keys::ContextFacts{.b_tid = context_->b_tid(),
-                                  .created = context_->created(),
                                   .expires = context_->expires(),
-                                  .valid = context_->valid(mt_.network.clock)};
+                                  .created = context_->created(),
+                                  .local_end = context_->local_end(),
+                                  .deadline = context_->deadline(),
+                                  .use_deadline = context_->deadline()};
     }
     void on(const local::ResumeAsked&) { FAIL() << "no stored key here"; }
     void on(const local::PeerGone& gone) { FAIL() << describe(gone.reason); }
     void on(const local::KeyInfoAsked&) {
         local::KeyInfo info;
-        info.b_tid = keys::b_tid_for_key_info(facts(), mt_.network.clock.utc_now(), false);
+        info.b_tid = keys::b_tid_for_key_info(facts(), mt_.network.clock, false);
         const auto nafs = mt_.naf_list(); // a value: it must outlive the loop
         for (const auto& entry : nafs.entries()) {
             info.nafs.push_back({.naf_id = entry.naf_id, .key_center_uri = entry.key_center_uri});
         }
-        session_.answer_key_info(info);
+        session_.answer_key_info(info, mt_.network.clock.boot_now());
     }
     void on(const local::EstablishmentAsked& asked) {
         const auto& request = asked.request;
-        const auto decision =
-            keys::decide({.naf_id = request.naf_id, .b_tid = request.b_tid}, facts(),
-                         mt_.naf_list(), mt_.network.clock.utc_now(), false);
+        const auto decision = keys::decide({.naf_id = request.naf_id, .b_tid = request.b_tid},
+                                           facts(), mt_.naf_list(), mt_.network.clock, false);
         if (std::holds_alternative<keys::RunBootstrapping>(decision)) {
             auto context = mt_.bootstrap();
             ASSERT_TRUE(context) << describe(context.error());
@@ -127,7 +128,7 @@ private:
         answer.ks_expires = context_->expires();
         answer.seconds_left = static_cast<std::uint32_t>(
             std::chrono::floor<std::chrono::seconds>(context_->left(mt_.network.clock)).count());
-        th_est = session_.answer_establishment(answer);
+        th_est = session_.answer_establishment(answer, mt_.network.clock.boot_now());
         answer_ = answer;
     }
     void on(const local::ConfirmAsked& asked) {
@@ -142,8 +143,10 @@ private:
                                      mt_.network.clock.utc_now());
         const local::ConfirmAck ack{.status = local::ConfirmAck::Status::Stored,
                                     .expires = *agreed};
-        session_.answer_confirm(ack, kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn,
-                                                          asked.mac, encode_confirm_ack_body(ack)));
+        session_.answer_confirm(ack,
+                                kdf::confirm_ack_mac(keys.confirm_mt, th_est, asked.th_conn,
+                                                     asked.mac, encode_confirm_ack_body(ack)),
+                                mt_.network.clock.boot_now());
     }
 
     MobileTerminal& mt_;

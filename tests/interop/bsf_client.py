@@ -54,6 +54,7 @@ class Card:
     def __init__(self, imsi, sqn=0):
         self.milenage = gba_ref.Milenage(K, OPC)
         self.impi = gba_ref.impi_from_imsi(imsi, 2)
+        self.name = self.impi  # the Digest username: IMPI or TMPI
         self.sqn = sqn
         self.ks = self.rand = None
 
@@ -105,11 +106,11 @@ class Ue:
         return answer, body
 
     def first(self, impi=None, realm=FQDN):
-        return self.get(f'Digest username="{impi or self.card.impi}", realm="{realm}", nonce="", uri="/", response=""')
+        return self.get(f'Digest username="{impi or self.card.name}", realm="{realm}", nonce="", uri="/", response=""')
 
     def authorization(self, challenge, password, auts=None, **changes):
         nonce, opaque, cnonce = challenge["nonce"], challenge["opaque"], secrets.token_hex(16)
-        values = dict(username=self.card.impi, realm=FQDN, nonce=nonce, uri="/", nc="00000001", cnonce=cnonce,
+        values = dict(username=self.card.name, realm=FQDN, nonce=nonce, uri="/", nc="00000001", cnonce=cnonce,
                       opaque=opaque)
         values.update(changes)
         response = gba_ref.digest(values["username"], values["realm"], password, "GET", values["uri"],
@@ -154,7 +155,7 @@ class Ue:
         if not check(answer.status == 200, f"{name}: 200", f"{answer.status} {body}"):
             return None
         info = digest_header(answer.getheader("Authentication-Info") or "")
-        expected = gba_ref.digest(self.card.impi, FQDN, value, "GET", "/", challenge["nonce"], "00000001", cnonce,
+        expected = gba_ref.digest(self.card.name, FQDN, value, "GET", "/", challenge["nonce"], "00000001", cnonce,
                                   "auth-int", body, rsp=True)
         check(info.get("rspauth") == expected and info.get("cnonce") == cnonce and info.get("nc") == "00000001"
               and info.get("qop") == "auth-int", f"{name}: rspauth proves the BSF and the body", str(info))
@@ -269,7 +270,8 @@ def write_files(folder, name, ub_tls):
         if ub_tls:
             out.write('[ub.tls]\ncertificate = "bsf.pem"\nprivate_key = "bsf.key"\n')
         out.write('[zn]\nlisten = "127.0.0.1:0"\ncertificate = "bsf.pem"\nprivate_key = "bsf.key"\n'
-                  f'client_ca = "ca.pem"\n[[zn.naf]]\nclient = "{CLIENT}"\nfqdns = ["{NAF}", "second.example.org"]\n'
+                  'client_ca = "ca.pem"\nrevocation = "none"\n'
+                  f'[[zn.naf]]\nclient = "{CLIENT}"\nfqdns = ["{NAF}", "second.example.org"]\n'
                   '[[zn.naf]]\nclient = "stranger.example.org"\nfqdns = ["third.example.org"]\n')
     return config
 
@@ -350,6 +352,7 @@ def check_refusals(bsf):
     answer, _ = ue.get(good)
     check(answer.status == 401 and ue.challenge_of(answer)["nonce"] != challenge["nonce"],
           "the same answer again: a fresh challenge", answer.status)
+    return ue
 
 
 def check_zn(bsf, certificates, naf, b_tid):
@@ -385,6 +388,17 @@ def check_zn(bsf, certificates, naf, b_tid):
         check(True, "Zn: the BSF's own certificate is checked by this test")
 
 
+def secrets_of(run):
+    """What a run's card and BSF knew: (name, octets)."""
+    card = run.card
+    res = card.milenage.f2(card.rand)
+    naf_id = gba_ref.naf_id(NAF, bytes.fromhex(UA))
+    return [("Ks", card.ks), ("CK", card.ks[:16]), ("IK", card.ks[16:]), ("RES", res),
+            ("flipped RES", res[:-1] + bytes([res[-1] ^ 1])),
+            ("Ks_(ext)_NAF", gba_ref.ks_ext_naf(card.ks, card.rand, card.impi, naf_id)),
+            ("Ks_int_NAF", gba_ref.ks_int_naf(card.ks, card.rand, card.impi, naf_id))]
+
+
 def check_silence(log, steps, secrets_seen):
     """No key, RES or identity in log or steps: raw hex and base64."""
     text = log + json.dumps(steps)
@@ -414,24 +428,32 @@ def main(program):
             resync = bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[2][0], False, "resynchronisation", sqn=0x123456789A)
             for run in (me, u, resync):
                 if run:
-                    secrets_seen += [("Ks", run[0].card.ks), ("CK", run[0].card.ks[:16]), ("IK", run[0].card.ks[16:]),
-                                     ("Ks_NAF", run[2]), ("RES", run[0].card.milenage.f2(run[0].card.rand))]
+                    secrets_seen += secrets_of(run[0])
             if u:
                 ue, first_b_tid, first_key = u
                 second = ue.bootstrap("second run")
+                secrets_seen += secrets_of(ue)
                 status, _, answer = naf.ask(first_b_tid)
                 check(status == 200 and answer["meKeyMaterial"] == first_key.hex(), "the earlier B-TID is still good")
                 status, _, answer = naf.ask(second[0])
                 check(status == 200 and answer["meKeyMaterial"] != first_key.hex(), "the new one has a new key")
                 check(ue.exchanges == 4, "two HTTP exchanges a run", ue.exchanges)
                 check_zn(bsf, certificates, naf, first_b_tid)
-            check_refusals(bsf)
+                card = ue.card
+                card.name = gba_ref.tmpi(card.ks, card.rand, card.impi, FQDN)
+                third = ue.bootstrap("run under the TMPI")
+                secrets_seen += secrets_of(ue)
+                status, _, answer = naf.ask(third[0])
+                expected = gba_ref.ks_ext_naf(card.ks, card.rand, card.impi, gba_ref.naf_id(NAF, bytes.fromhex(UA)))
+                check(status == 200 and answer["meKeyMaterial"] == expected.hex() and answer["impi"] == card.impi,
+                      "run under the TMPI: the keys hold the IMPI", status)
+            secrets_seen += secrets_of(check_refusals(bsf))
         finally:
             status, rest, steps, log = bsf.end()
         check(status == 0, "SIGTERM: exit status 0", status)
         check(rest == b"", "stdout holds the ready line and nothing else", rest)
         returned = [step for step in steps if step["step"] == "credentials-returned"]
-        check(len(returned) == len(steps) == 9, "one step for each key returned", len(steps))
+        check(len(returned) == len(steps) == 10, "one step for each key returned", len(steps))
         check_silence(log, steps, secrets_seen)
 
         config = write_files(folder, "bsf-tls.toml", True)
@@ -440,9 +462,12 @@ def main(program):
             naf = Naf(bsf.ready["zn_port"], certificates.path("ca", "pem"), certificates.path("naf", "pem"),
                       certificates.path("naf", "key"))
             context = ssl.create_default_context(cafile=certificates.path("ca", "pem"))
-            bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[1][0], True, "GBA_U over TLS", context)
+            tls = bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[1][0], True, "GBA_U over TLS", context)
         finally:
-            check(bsf.end()[0] == 0, "over TLS: exit status 0")
+            status, _, steps, log = bsf.end()
+            check(status == 0, "over TLS: exit status 0", status)
+        if tls:
+            check_silence(log, steps, [("K", K), ("OPc", OPC)] + secrets_of(tls[0]))
 
         with open(config, "a") as out:
             out.write("\n[gba_u]\nmodify_mac = 3\n")

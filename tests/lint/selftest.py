@@ -67,6 +67,17 @@ class IncludeLayers(LintTest):
     def test_no_toml_in_headers(self) -> None:
         self.include("daemon/config.hpp", "<string>", "<toml++/toml.h>")
 
+    def test_no_way_around_by_dots(self) -> None:
+        (self.root / "lib/gba").mkdir(parents=True)
+        (self.root / "lib/gba/run.hpp").touch()
+        self.include("lib/kdf/a.cpp", '"base/result.hpp"', '"../gba/run.hpp"')
+        self.include("lib/kdf/a.cpp", '"kdf/kdf.hpp"', '"kdf/../gba/run.hpp"')
+        self.include("lib/kdf/a.cpp", "<string>", "<../gba/run.hpp>")
+
+    def test_no_way_around_by_angle_brackets(self) -> None:
+        self.include("lib/kdf/a.cpp", "<base/result.hpp>", "<gba/identities.hpp>")
+        self.include("lib/kdf/a.cpp", "<sys/stat.h>", "<lib/gba/identities.hpp>")
+
     def test_unknown_folder(self) -> None:
         self.assertEqual(len(self.findings(include_layers.check, "helpers/a.cpp", "")), 1)
 
@@ -171,6 +182,11 @@ class SumOfTests(LintTest):
     def test_tap(self) -> None:
         (self.root / "fuzz.tap").write_text("TAP version 13\n1..2\nok 1 - a\nnot ok 2 - b\n")
         self.assertEqual(self.last_line(f"--tap={self.root / 'fuzz.tap'}"), ("1 passed, 1 failed, 0 skipped", 1))
+
+    def test_tap_that_ends_early(self) -> None:
+        for plan in ("1..2\n", ""):
+            (self.root / "fuzz.tap").write_text(f"TAP version 13\n{plan}ok 1 - a\n")
+            self.assertEqual(self.last_line(f"--tap={self.root / 'fuzz.tap'}"), ("1 passed, 1 failed, 0 skipped", 1))
 
 
 class Tree(LintTest):

@@ -1,20 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The demo keeps its promises: one JSON object, the steps, a truthful exit status, nothing left behind."""
+import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
+import tomllib
 import unittest
 from pathlib import Path
 from typing import Any
 
-from harness import TESTS, SystemTest, build_folder
+from harness import TESTS, RunSecrets, Subscriber, SystemTest, build_folder, eventually
+from rig.system_parts import READER
+from secret_scan import scan_octets
 import tap
 
 DEMO = [sys.executable, str(TESTS.parent / "testbed" / "demo.py")]
+# of each of the objects that --json promises
+MEMBERS = {"result", "mode", "procedure", "keys_match", "b_tid", "naf_id", "fingerprint", "lifetime", "apdus",
+           "http_exchanges", "seconds"}
 
 
 def demo(*arguments: str, **env: str) -> "subprocess.Popen[str]":
@@ -46,18 +53,27 @@ class Demo(unittest.TestCase):
         status, out, err = self.run_demo("--json", "--again")
         self.assertEqual(status, 0, err)
         report = json.loads(out)
-        for part, procedure in ((report, "full"), (report["second"], "optimised")):
-            self.assertEqual(part["result"], "established")
-            self.assertEqual(part["procedure"], procedure)
-            self.assertTrue(part["keys_match"])
-            self.assertEqual(part["mode"], "gba-u")
-            self.assertEqual(set(part["naf_id"]), {"fqdn", "ua"})
-            for name in ("b_tid", "fingerprint", "lifetime", "apdus", "http_exchanges", "seconds"):
-                self.assertIsNotNone(part[name], name)
-        self.assertEqual(report["resumed"]["result"], "resumed")
-        self.assertTrue(report["resumed"]["keys_match"])
+        self.assertEqual(set(report), MEMBERS | {"resumed", "second"})
+        for part, result, procedure, seconds in (
+                (report, "established", "full",
+                 {"start", "request", "gba", "mt", "key_center", "confirmation", "total"}),
+                (report["resumed"], "resumed", "full", {"total"}),
+                (report["second"], "established", "optimised",
+                 {"request", "mt", "key_center", "confirmation", "total"})):
+            self.assertEqual(set(part) - {"resumed", "second"}, MEMBERS)
+            self.assertEqual((part["result"], part["procedure"], part["mode"]), (result, procedure, "gba-u"))
+            self.assertIs(part["keys_match"], True)
+            self.assertEqual(part["naf_id"], {"fqdn": "nafkc.mnc001.mcc001.pub.3gppnetwork.org", "ua": "ff00033259"})
+            self.assertEqual(part["b_tid"], report["b_tid"])
+            self.assertRegex(part["fingerprint"], "^[0-9a-f]{16}$")
+            self.assertRegex(part["lifetime"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+            self.assertEqual(set(part["seconds"]), seconds)
+        self.assertEqual(report["resumed"]["fingerprint"], report["fingerprint"])
+        self.assertNotEqual(report["second"]["fingerprint"], report["fingerprint"])
+        self.assertGreaterEqual(report["apdus"], 4)
         self.assertEqual(report["http_exchanges"], 2)
-        self.assertEqual(report["second"]["http_exchanges"], 0)
+        for part in (report["resumed"], report["second"]):
+            self.assertEqual((part["apdus"], part["http_exchanges"]), (0, 0))
 
     def test_gba_me_for_people(self) -> None:
         status, out, err = self.run_demo("--mode", "gba-me")
@@ -72,34 +88,76 @@ class Demo(unittest.TestCase):
     def test_failure_is_told(self) -> None:
         status, out, err = self.run_demo("--json", "--bsf", "http://127.0.0.1:9")
         self.assertNotEqual(status, 0)
-        self.assertEqual(json.loads(out)["result"], "failed")
+        report = json.loads(out)
+        self.assertEqual(report["result"], "failed")
+        self.assertEqual(report["error"], "BsfUnreachable")
+        self.assertEqual(report["procedure"], "full")
+
+    def test_malformed_url(self) -> None:
+        for url in ("nonsense", "http://[::1", "http://host:99999"):
+            with self.subTest(url=url):
+                status, out, err = self.run_demo("--json", "--bsf", url)
+                self.assertEqual(status, 1, err)
+                self.assertEqual(json.loads(out)["result"], "failed")
+                self.assertIn(url, json.loads(out)["error"])
+                self.assertNotIn("Traceback", err)
+
+    def test_what_was_reached_is_told_when_the_rest_fails(self) -> None:
+        process = demo("--json", "--again")
+        self.addCleanup(process.kill)
+        self.wait_for_line(process, "The same device again")
+        daemon, = [pid for pid in children(process.pid) if Path(f"/proc/{pid}/comm").read_text() == "mtkeyd\n"]
+        os.kill(daemon, signal.SIGKILL)
+        out, err = self.rest(process)
+        self.assertEqual(process.returncode, 1, err)
+        self.assertEqual(json.loads(out)["result"], "established")
+        self.assertTrue(json.loads(out)["error"])
+        self.assertNotIn("Traceback", err)
 
     def test_bad_arguments(self) -> None:
         status, _, err = self.run_demo("--reader", "X")
         self.assertEqual(status, 2)
         self.assertIn("--k", err)
 
-    def leaves_nothing(self, number: int, status: int) -> None:
-        process = demo("--keep", "--json")
-        self.addCleanup(process.kill)
+    def wait_for_line(self, process: "subprocess.Popen[str]", text: str) -> None:
+        """On stderr; up to there it is in lines_read."""
+        assert process.stderr is not None
+        self.lines_read = []
+        for line in process.stderr:
+            self.lines_read.append(line)
+            if text in line:
+                return
+        self.fail(f"the demo ended without a line {text!r}")
+
+    def rest(self, process: "subprocess.Popen[str]") -> tuple[str, str]:
+        """Of stdout and stderr, until the demo has ended. communicate() would pass over what has been buffered."""
         assert process.stderr is not None and process.stdout is not None
-        self.assertEqual(json.loads(process.stdout.readline())["result"], "established")
-        time.sleep(0.2)
-        parties = children(process.pid)
-        self.assertGreaterEqual(len(parties), 5)
-        folders = {Path(target).parts[2] for pid in parties for target in self.open_files(pid)}
-        self.assertEqual(len(folders), 1)
-        folder = Path("/tmp") / folders.pop()
+        with process.stderr, process.stdout:
+            err, out = process.stderr.read(), process.stdout.read()
+        process.wait(30)
+        return out, err
+
+    def playing(self, *arguments: str, result: str = "established") -> "tuple[subprocess.Popen[str], Path, str]":
+        """A demo that has come as far as --keep goes, its folder and its report as written."""
+        process = demo("--keep", "--json", *arguments)
+        self.addCleanup(process.kill)
+        assert process.stdout is not None
+        report = process.stdout.readline()
+        self.assertEqual(json.loads(report)["result"], result)
+        self.wait_for_line(process, "Ctrl-C ends it")
+        folder, = {Path(*Path(target).parts[:3]) for pid in children(process.pid) for target in self.open_files(pid)}
         self.assertTrue(folder.is_dir())
+        return process, folder, report
+
+    def end(self, process: "subprocess.Popen[str]", number: int, status: int) -> tuple[str, str]:
+        """No process is left when the demo is ended by a signal. The rest of its stdout and stderr."""
+        parties = children(process.pid)
         process.send_signal(number)
-        process.communicate(timeout=30)
-        if number != signal.SIGKILL:
-            self.assertEqual(process.returncode, status)
-            self.assertFalse(folder.exists())
-        else:
-            time.sleep(0.5)
-            subprocess.run(["rm", "-rf", str(folder)], check=True)
-        self.assertEqual([pid for pid in parties if alive(pid)], [])
+        out, err = self.rest(process)
+        self.assertEqual(process.returncode, status, out + err)
+        self.assertNotIn("Traceback", err)
+        eventually(lambda: not any(map(alive, parties)), "all processes have ended", 2)
+        return out, err
 
     @staticmethod
     def open_files(pid: int) -> list[str]:
@@ -110,18 +168,56 @@ class Demo(unittest.TestCase):
         return [target for target in targets if target.startswith("/tmp/mtkey.")]
 
     def test_ctrl_c_leaves_nothing(self) -> None:
-        self.leaves_nothing(signal.SIGINT, 0)
+        process, folder, _ = self.playing()
+        self.assertGreaterEqual(len(children(process.pid)), 5)
+        out, _ = self.end(process, signal.SIGINT, 0)
+        self.assertEqual(out, "")  # its one object has been read
+        self.assertFalse(folder.exists())
 
     def test_sigterm_leaves_nothing(self) -> None:
-        self.leaves_nothing(signal.SIGTERM, 128 + signal.SIGTERM)
+        process, folder, _ = self.playing()
+        self.end(process, signal.SIGTERM, 128 + signal.SIGTERM)
+        self.assertFalse(folder.exists())
 
     def test_even_sigkill_leaves_no_process(self) -> None:
-        self.leaves_nothing(signal.SIGKILL, 0)
+        process, folder, _ = self.playing()
+        self.end(process, signal.SIGKILL, -signal.SIGKILL)
+        shutil.rmtree(folder)
+
+    def test_ctrl_c_after_a_failure_is_no_success(self) -> None:
+        process, _, _ = self.playing("--bsf", "http://127.0.0.1:9", result="failed")
+        self.end(process, signal.SIGINT, 1)
+
+    def test_ctrl_c_during_the_start(self) -> None:
+        process = demo("--keep", "--json")
+        self.addCleanup(process.kill)
+        eventually(lambda: children(process.pid), "the first party is there")
+        out, _ = self.end(process, signal.SIGINT, 128 + signal.SIGINT)
+        self.assertEqual(json.loads(out), {"result": "failed", "error": "interrupted"})
+
+    def test_ctrl_c_during_an_establishment(self) -> None:
+        process = demo("--keep", "--json")
+        self.addCleanup(process.kill)
+        self.wait_for_line(process, " 2  ext. device")
+        out, _ = self.end(process, signal.SIGINT, 128 + signal.SIGINT)
+        self.assertEqual(json.loads(out), {"result": "failed", "error": "interrupted"})
+
+    def test_no_secret_in_its_output(self) -> None:
+        process, folder, report = self.playing("--again")
+        subscriber, = tomllib.loads((folder / "subscribers.toml").read_text())["subscriber"]
+        rand = base64.b64decode(json.loads(report)["b_tid"].partition("@")[0])
+        device_ids = [tomllib.loads((folder / f"device{number}/device.toml").read_text())["device_id"]
+                      for number in (1, 2)]
+        secrets = RunSecrets.of_challenge(Subscriber(k=subscriber["k"], opc=subscriber["opc"]), rand, device_ids)
+        self.assertEqual(secrets.fingerprint(), json.loads(report)["fingerprint"])
+        out, err = self.end(process, signal.SIGINT, 0)
+        for text in (report, out, "".join(self.lines_read) + err):
+            self.assertEqual(scan_octets(text.encode(), secrets.values), [])
 
 
 class RealReader(SystemTest):
     """The demo with a card that is not its own: here one that another rig has put into its reader."""
-    READER = "Virtual reader 00 00"
+    READER = f"{READER} 00 00"
 
     @classmethod
     def prepare(cls) -> None:

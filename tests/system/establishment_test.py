@@ -1,9 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The full procedure (5.5.2) by GBA_U and GBA_ME, and the same values computed by other code."""
+import os
+import re
 import stat
+import unittest
+from pathlib import Path
+from unittest import mock
 
 from harness import Establishment, RunSecrets, SystemTest, fingerprints
+from rig.system_parts import CardService
 import tap
 
 PARTIES = ["device", "device", "mt", "mt", "device", "device", "mt", "mt", "mt", "mt", "device", "device",
@@ -14,6 +20,7 @@ class FullProcedure(SystemTest):
     """Common to both modes; GBA_ME overrides."""
     variations = {"record_ub": True}
     mode = "gba-u"
+    apdus = 4  # AUTHENTICATE, SELECT, UPDATE BINARY, AUTHENTICATE
     run_: Establishment
     secrets: RunSecrets
 
@@ -53,6 +60,8 @@ class FullProcedure(SystemTest):
         self.assertEqual(self.run_.counts["http_exchanges"], 2)
         self.assertEqual(self.run_.counts["bootstrapping_authenticates"], 1)
         self.assertEqual(self.rig.ub.connections, 1)
+        # What others rest on who say "no APDU": that this number counts.
+        self.assertGreaterEqual(self.run_.counts["apdus"], self.apdus)
 
     def test_both_sides_have_it_confirmed(self) -> None:
         state = self.device_state()
@@ -70,6 +79,29 @@ class FullProcedureGbaMe(FullProcedure):
     """A subscriber of GBA_ME whose card has no GBA service."""
     variations = {"record_ub": True, "mode": "gba-me"}
     mode = "gba-me"
+    apdus = 1  # AUTHENTICATE
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+class WithoutNamespaces(SystemTest):
+    """Where the system allows none, pcscd is not root all the same, and leaves nothing in /run."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.run_pcscd = CardService.RUN.exists()
+        with mock.patch("rig.system_parts.can_confine", return_value=False):
+            super().setUpClass()
+
+    def test_establishment(self) -> None:
+        self.assertTrue(self.rig.warnings)
+        self.assertTrue(self.establish().ok)
+        status = Path(f"/proc/{self.rig.parties['pcscd'].pid}/status").read_text()
+        self.assertNotIn("0", re.search(r"^Uid:(.*)$", status, re.MULTILINE)[1].split())
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.rig.close()
+        assert CardService.RUN.exists() == cls.run_pcscd
 
 
 class Again(SystemTest):

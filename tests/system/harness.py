@@ -8,20 +8,20 @@ import re
 import sys
 import time
 import unittest
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "interop"), str(TESTS.parent / "testbed")]
 
 import gba_ref  # noqa: E402
-from rig import UA, Device, Options, Rig, new_device_id  # noqa: E402
+from rig import UA, Device, Options, Rig, Subscriber, new_device_id  # noqa: E402
 from rig.report import Establishment, fingerprints  # noqa: E402
 from rig.steps import StepEvent  # noqa: E402
 
-__all__ = ["Device", "Establishment", "Options", "Rig", "RunSecrets", "StepEvent", "SystemTest", "build_folder",
-           "eventually", "fingerprints", "new_device_id"]
+__all__ = ["Device", "Establishment", "Options", "Rig", "RunSecrets", "StepEvent", "Subscriber", "SystemTest",
+           "build_folder", "eventually", "fingerprints", "new_device_id"]
 
 
 def build_folder() -> Path:
@@ -82,17 +82,36 @@ class SystemTest(unittest.TestCase):
 
 @dataclass(frozen=True)
 class RunSecrets:
-    """Every secret of one run, from K, OPc and what passed on Ub."""
+    """Every secret that follows from K, OPc and one challenge."""
     values: dict[str, bytes]
     b_tid: str
 
     @classmethod
     def of(cls, rig: Rig) -> "RunSecrets":
+        return cls.all_of(rig)[-1]
+
+    @classmethod
+    def all_of(cls, rig: Rig) -> "list[RunSecrets]":
+        """Of each challenge that has passed on Ub, in order."""
         assert rig.ub is not None
         subscriber = rig.options.subscriber
-        nonces = re.findall(rb'nonce="([A-Za-z0-9+/=]{40,})"', rig.ub.received)
-        octets = base64.b64decode(nonces[-1])
-        rand, autn = octets[:16], octets[16:32]
+        if rig.options.k_at_bsf is not None:
+            subscriber = replace(subscriber, k=rig.options.k_at_bsf)
+        milenage = gba_ref.Milenage(bytes.fromhex(subscriber.k), bytes.fromhex(subscriber.opc))
+        found = []
+        for nonce in re.findall(rb'[ ,]nonce="([A-Za-z0-9+/=]{40,})"', rig.ub.received):
+            octets = base64.b64decode(nonce)
+            rand, autn = octets[:16], octets[16:32]
+            # The challenge must be one that the card could believe, or what follows would be numbers of nothing.
+            sqn = bytes(a ^ b for a, b in zip(autn[:6], milenage.f5(rand)))
+            plain = milenage.f1(rand, sqn, autn[6:8])
+            starred = gba_ref.gba_u_autn(autn[:8] + plain, milenage.f4(rand))[8:]
+            assert autn[8:] == (starred if rig.options.mode == "gba-u" else plain), "AUTN is not this subscriber's"
+            found.append(cls.of_challenge(subscriber, rand, [device.device_id for device in rig.devices]))
+        return found
+
+    @classmethod
+    def of_challenge(cls, subscriber: Subscriber, rand: bytes, device_ids: Iterable[str]) -> "RunSecrets":
         k, opc = bytes.fromhex(subscriber.k), bytes.fromhex(subscriber.opc)
         milenage = gba_ref.Milenage(k, opc)
         res, ck, ik = milenage.f2(rand), milenage.f3(rand), milenage.f4(rand)
@@ -107,15 +126,9 @@ class RunSecrets:
         for name, password in (("RES", res), ("RES flipped", flipped)):
             a1 = f"{subscriber.impi}:{subscriber.bsf_fqdn}:".encode() + password
             values[f"H(A1) with {name}"] = bytes.fromhex(gba_ref.H(a1))
-        for device in rig.devices:
-            values[f"Ks_local_MT of device {device.number}"] = gba_ref.kdf(  # the profile "draft-1"
-                ks_naf, 0x01, b"ks-local-mt", b_tid, naf_id, device.device_id)
-        # The challenge must be one that the card could believe, or all of the above would be numbers of nothing.
-        mac = autn[8:]
-        sqn = bytes(a ^ b for a, b in zip(autn[:6], milenage.f5(rand)))
-        plain = milenage.f1(rand, sqn, autn[6:8])
-        starred = gba_ref.gba_u_autn(autn[:8] + plain, ik)[8:]
-        assert mac == (starred if rig.options.mode == "gba-u" else plain), "AUTN is not this subscriber's"
+        for number, device_id in enumerate(device_ids, 1):
+            values[f"Ks_local_MT of device {number}"] = gba_ref.kdf(  # the profile "draft-1"
+                ks_naf, 0x01, b"ks-local-mt", b_tid, naf_id, device_id)
         return cls(values, b_tid)
 
     def fingerprint(self, number: int = 1) -> str:

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What every program does besides its work: help, version, clean end, errors in its configuration that can be mended."""
+import os
 import signal
+import subprocess
 import tempfile
+import time
 import shutil
 import unittest
 from pathlib import Path
@@ -97,6 +100,51 @@ class CleanEnd(SystemTest):
                 party = self.rig.parties[name]
                 party.process.send_signal(signal.SIGINT)
                 self.assertEqual(party.process.wait(10), 0, name)
+
+
+class Interrupted(SystemTest):
+    """A run that waits for a BSF which has taken the connection and says nothing."""
+
+    @classmethod
+    def prepare(cls) -> None:
+        cls.rig.ctl("bootstrap")
+
+    def setUp(self) -> None:
+        group = self.rig.parties["mtkey-bsf"].pid
+        os.killpg(group, signal.SIGSTOP)
+        self.addCleanup(os.killpg, group, signal.SIGCONT)
+        position = self.rig.steps.position()
+        self.client = subprocess.Popen(self.rig.ctl_command("--json", "bootstrap", "--force"),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.rig.environment)
+        self.addCleanup(self.client.communicate)
+        self.addCleanup(self.client.kill)
+        self.assertIsNotNone(self.rig.steps.wait_for("gba-run-started", position))
+        self.began = time.monotonic()
+
+    def assert_client_ends(self, status: int, seconds: float) -> None:
+        self.assertEqual(self.client.wait(20), status)
+        self.assertLess(time.monotonic() - self.began, seconds)
+
+    def test_1_cancelled(self) -> None:
+        done = subprocess.run(["busctl", f"--address={self.rig.bus.address}", "call", "org.mtkeyd1", "/org/mtkeyd1",
+                               "org.mtkeyd1.Manager1", "CancelBootstrap"],
+                              capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assert_client_ends(9, 5)
+        self.assertEqual(len(self.rig.ctl("status")["sessions"]), 1, "the UICC has seen no challenge: all is as it was")
+
+    def test_2_sigterm(self) -> None:
+        self.assertEqual(self.rig.parties["mtkeyd"].stop(), 0)
+        self.assert_client_ends(9, 5)
+        self.rig.start_daemon()
+        eventually(lambda: self.rig.ctl("status")["state"] == "ready", "the daemon has the card")
+
+    def test_3_card_leaves(self) -> None:
+        self.rig.parties["virtual-uicc"].stop()
+        self.assert_client_ends(6, 5)
+        state = self.rig.ctl("status")
+        self.assertEqual(state["sessions"], [])
+        self.assertEqual(state["state"], "no-card")
 
 
 class CardGone(SystemTest):

@@ -21,11 +21,16 @@ def forms(value: bytes) -> Iterator[tuple[str, bytes]]:
             yield f"{name} at {shift}", text[first:last]
 
 
-def scan_octets(content: bytes, secrets: dict[str, bytes]) -> list[str]:
-    return [f"{name} ({form})" for name, value in secrets.items() for form, needle in forms(value) if needle in content]
+Hit = tuple[str, str]  # name of the secret, its form
 
 
-def scan_files(paths: Iterable[Path], secrets: dict[str, bytes]) -> dict[Path, list[str]]:
+def scan_octets(content: bytes, secrets: dict[str, bytes]) -> list[Hit]:
+    lines_joined = content.replace(b"\n", b"")  # PEM breaks its lines
+    return [(name, form) for name, value in secrets.items() for form, needle in forms(value)
+            if needle in content or needle in lines_joined]
+
+
+def scan_files(paths: Iterable[Path], secrets: dict[str, bytes]) -> dict[Path, list[Hit]]:
     found = {}
     for path in paths:
         hits = scan_octets(path.read_bytes(), secrets)

@@ -78,7 +78,7 @@ class ChangedBtid(SystemTest):
 
 
 class CertificateFromAnotherCa(SystemTest):
-    variations = {"strange_device_ca": True}
+    variations = {"strange_ca": "device"}
 
     def test_key_center_refuses_the_device(self) -> None:
         run = self.establish()
@@ -95,7 +95,37 @@ class DeviceIdNotInCertificate(SystemTest):
         run = self.establish()
         self.assert_failed(run, "KeyCenterRejected", "PeerUntrusted")
         self.assertNotIn("credentials-requested", [event.name for event in run.events])
-        self.assertTrue(self.rig.log("mtkey-nafkc").read_text())
+        self.assertIn("the client certificate does not carry this Device_ID", self.rig.log("mtkey-nafkc").read_text())
+
+
+class KeyCenterFromAnotherCa(SystemTest):
+    variations = {"strange_ca": "key-center"}
+
+    def test_device_refuses_the_key_center(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, "PeerUntrusted")
+        self.assertNotIn("credentials-requested", [event.name for event in run.events])
+        self.assertIn("unknown ca", self.rig.log("mtkey-nafkc").read_text())
+
+
+class KeyCenterWithoutRightsAtBsf(SystemTest):
+    """The certificate by which the Key Center asks the BSF comes from another CA."""
+    variations = {"strange_ca": "zn-client"}
+    said_by_bsf = "client certificate: unable to get local issuer certificate"
+
+    def test_bsf_gives_no_key(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, "KeyCenterUnreachable")
+        self.assertIn("has trouble reaching its BSF", run.result["message"])
+        self.assertNotIn("credentials-returned", [event.name for event in run.events])
+        self.assertIn("the peer's certificate is not acceptable", self.rig.log("mtkey-nafkc").read_text())
+        self.assertIn(self.said_by_bsf, self.rig.log("mtkey-bsf").read_text())
+
+
+class BsfFromAnotherCa(KeyCenterWithoutRightsAtBsf):
+    """Here it is the Key Center that refuses."""
+    variations = {"strange_ca": "bsf"}
+    said_by_bsf = "unknown ca"
 
 
 class BtidUnknownToBsf(SystemTest):

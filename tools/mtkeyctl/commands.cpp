@@ -2,15 +2,21 @@
 #include "tools/mtkeyctl/commands.hpp"
 
 #include "base/clock.hpp"
+#include "base/unique_fd.hpp"
 #include "tools/mtkeyctl/objects.hpp"
 
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <systemd/sd-bus.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace mtkey::tools {
@@ -45,6 +51,33 @@ void print_problem(const json& owner) {
     if (found != owner.end() && found->is_object()) {
         std::cout << "         " << text(*found, "message") << "\n";
     }
+}
+
+} // namespace
+
+namespace {
+
+constexpr const char* kManager = "org.mtkeyd1.Manager1";
+
+/// sdbus-c++ 1.2 has no accessor for this header flag; the message pointer is a protected member.
+struct OpenMessage : sdbus::Message {
+    static void allow_interaction(const sdbus::Message& message) {
+        auto* raw = static_cast<sd_bus_message*>(message.*(&OpenMessage::msg_));
+        sd_bus_message_set_allow_interactive_authorization(raw, 1);
+    }
+};
+
+template <typename... Arguments>
+sdbus::MethodReply call(sdbus::IConnection& connection, const Output& output,
+                        const std::string& path, const std::string& interface,
+                        const std::string& method, const Arguments&... arguments) {
+    auto proxy = sdbus::createProxy(connection, kBusName, path);
+    auto call = proxy->createMethodCall(interface, method);
+    if (output.ask_password) {
+        OpenMessage::allow_interaction(call);
+    }
+    (call << ... << arguments);
+    return proxy->callMethod(call, std::chrono::seconds(output.timeout_seconds));
 }
 
 } // namespace
@@ -86,13 +119,8 @@ int bootstrap(sdbus::IConnection& connection, const Output& output, bool force,
     if (!naf.empty()) {
         options["naf"] = sdbus::Variant(naf);
     }
-    auto proxy = sdbus::createProxy(connection, kBusName, kRootPath);
     sdbus::ObjectPath session;
-    proxy->callMethod("Bootstrap")
-        .onInterface("org.mtkeyd1.Manager1")
-        .withTimeout(std::chrono::seconds(output.timeout_seconds))
-        .withArguments(options)
-        .storeResultsTo(session);
+    call(connection, output, kRootPath, kManager, "Bootstrap", options) >> session;
     const json sessions = list(fetch(connection), "Session1");
     for (const auto& one : sessions) {
         if (one["path"] == std::string(session)) {
@@ -128,15 +156,69 @@ int list_devices(sdbus::IConnection& connection, const Output& output) {
 
 int forget_device(sdbus::IConnection& connection, const Output& output,
                   const std::string& device_id) {
-    sdbus::createProxy(connection, kBusName, kRootPath)
-        ->callMethod("ForgetDevice")
-        .onInterface("org.mtkeyd1.Manager1")
-        .withTimeout(std::chrono::seconds(output.timeout_seconds))
-        .withArguments(device_id, std::map<std::string, sdbus::Variant>{});
+    call(connection, output, kRootPath, kManager, "ForgetDevice", device_id,
+         std::map<std::string, sdbus::Variant>{});
     if (output.json) {
         print_json(json{{"forgotten", device_id}});
     } else {
         std::cout << "forgotten: " << device_id << "\n";
+    }
+    return 0;
+}
+
+namespace {
+
+/// Standard input without echo while it is a terminal. Owns its settings.
+class NoEcho {
+public:
+    NoEcho() : on_tty_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
+        if (on_tty_) {
+            auto without = before_;
+            without.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+            ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &without);
+            std::cerr << "PIN: " << std::flush;
+        }
+    }
+    ~NoEcho() {
+        if (on_tty_) {
+            ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+            std::cerr << "\n";
+        }
+    }
+    NoEcho(const NoEcho&) = delete;
+    NoEcho& operator=(const NoEcho&) = delete;
+
+private:
+    termios before_{};
+    bool on_tty_;
+};
+
+} // namespace
+
+int send_pin(sdbus::IConnection& connection, const Output& output) {
+    std::array<char, 16> digits{};
+    std::size_t size = 0;
+    {
+        const NoEcho quiet;
+        while (size < digits.size() && ::read(STDIN_FILENO, &digits[size], 1) == 1 &&
+               digits[size] >= '0' && digits[size] <= '9') {
+            ++size;
+        }
+    }
+    const UniqueFd memory(::memfd_create("pin", MFD_CLOEXEC));
+    const bool written = memory.valid() && size > 0 &&
+                         ::write(memory.get(), digits.data(), size) == static_cast<ssize_t>(size) &&
+                         ::lseek(memory.get(), 0, SEEK_SET) == 0;
+    ::explicit_bzero(digits.data(), digits.size());
+    if (!written) {
+        throw sdbus::Error("org.mtkeyd1.Error.InvalidArgument", "a PIN is 4 to 8 digits");
+    }
+    call(connection, output, "/org/mtkeyd1/uicc/0", "org.mtkeyd1.Uicc1", "SendPin",
+         sdbus::UnixFd(memory.get()), std::map<std::string, sdbus::Variant>{});
+    if (output.json) {
+        print_json(json{{"pin", "accepted"}});
+    } else {
+        std::cout << "PIN accepted\n";
     }
     return 0;
 }

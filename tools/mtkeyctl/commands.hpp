@@ -10,6 +10,7 @@ namespace mtkey::tools {
 struct Output {
     bool json = false;
     unsigned timeout_seconds = 60;
+    bool ask_password = true; ///< polkit may ask the user
 };
 
 // Each prints its result and returns the exit status. Throw sdbus::Error.
@@ -19,6 +20,8 @@ int bootstrap(sdbus::IConnection& connection, const Output& output, bool force,
 int list_devices(sdbus::IConnection& connection, const Output& output);
 int forget_device(sdbus::IConnection& connection, const Output& output,
                   const std::string& device_id);
+/// PIN1 from the terminal without echo, or from standard input.
+int send_pin(sdbus::IConnection& connection, const Output& output);
 int list_nafs(sdbus::IConnection& connection, const Output& output);
 /// One line per event until SIGINT or SIGTERM, or until the bus goes away.
 int monitor(sdbus::IConnection& connection, const Output& output);

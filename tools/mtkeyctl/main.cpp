@@ -42,6 +42,9 @@ int main(int argc, char** argv) {
     app.add_option("--timeout", output.timeout_seconds, "seconds to wait for an answer")
         ->capture_default_str();
 
+    bool never_ask = false;
+    app.add_flag("--no-ask-password", never_ask, "fail instead of letting polkit ask");
+
     std::function<int(sdbus::IConnection&)> command;
     bool force = false;
     std::string naf;
@@ -66,6 +69,8 @@ int main(int argc, char** argv) {
     nafs->add_subcommand("list", "what devices are offered, in order")->callback([&] {
         command = [&](auto& bus) { return tools::list_nafs(bus, output); };
     });
+    app.add_subcommand("pin", "show PIN1 to the UICC; read without echo, or from standard input")
+        ->callback([&] { command = [&](auto& bus) { return tools::send_pin(bus, output); }; });
     app.add_subcommand("monitor", "what happens, as it happens")->callback([&] {
         command = [&](auto& bus) { return tools::monitor(bus, output); };
     });
@@ -74,6 +79,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
+    output.ask_password = !never_ask;
     try {
         const auto bus = address == "system"
                              ? sdbus::createSystemBusConnection()

@@ -22,7 +22,8 @@ Error from_bus(const sdbus::Error& error) {
         name == "org.freedesktop.DBus.Error.NoServer") {
         return Error{Errc::NotReady, 0, "there is no message bus at this address"};
     }
-    if (name == "org.freedesktop.DBus.Error.AccessDenied") {
+    if (name == "org.freedesktop.DBus.Error.AccessDenied" ||
+        name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired") {
         return Error{Errc::NotAuthorized, 0, error.getMessage()};
     }
     if (name == "org.freedesktop.DBus.Error.NoReply" ||

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole run against a BSF and a card that say what the fuzzer likes. Nobody here knows RES in
-// time to compute an rspauth, so no run may succeed, and the card is never asked more often than
-// design.md decision 3 allows.
+// time to compute an rspauth, so no run may succeed that asks for one. The card is never asked more
+// often than design.md decision 3 allows, and one with GBA is never driven with the 3G context
+// without TLS.
 #include "base/encoding.hpp"
 #include "base/log.hpp"
 #include "gba/bootstrapping.hpp"
@@ -67,10 +68,18 @@ private:
 
 class FuzzedCard final : public uicc::CardChannel {
 public:
-    FuzzedCard(Input& input, unsigned most) : input_(input), most_(most) {}
+    struct Limits {
+        unsigned authenticates;
+        bool g3;     ///< the 3G context may be used
+        bool writes; ///< other commands: not before rspauth holds
+    };
+    FuzzedCard(Input& input, Limits limits) : input_(input), limits_(limits) {}
     [[nodiscard]] Result<uicc::ResponseApdu> transmit(const uicc::CommandApdu& command) override {
-        if (command.ins != 0x88 || ++authenticates_ > most_) {
-            std::abort(); // nothing else is sent before rspauth holds
+        const bool allowed = command.ins == 0x88 ? ++authenticates_ <= limits_.authenticates &&
+                                                       (command.p2 == 0x84 || limits_.g3)
+                                                 : limits_.writes;
+        if (!allowed) {
+            std::abort();
         }
         uicc::ResponseApdu response;
         const auto kind = input_.octet();
@@ -83,7 +92,7 @@ public:
 
 private:
     Input& input_;
-    unsigned most_;
+    Limits limits_;
     unsigned authenticates_ = 0;
 };
 
@@ -108,18 +117,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto switches = input.octet();
     const bool tls = (switches & 1) != 0;
     FuzzedBsf bsf(input, tls);
-    FuzzedCard card(input, tls ? 3 : 2);
+    const bool has_gba = (switches & 2) != 0;
+    const bool require_rspauth = (switches & 32) == 0;
+    FuzzedCard card(input, {tls ? 3U : 2U, tls || !has_gba, !require_rspauth});
     StillClock clock;
     ZeroRandom random;
     gba::RunSettings settings;
     settings.impi = "001010123456789@ims.mnc001.mcc001.3gppnetwork.org";
-    settings.card_has_gba = (switches & 2) != 0;
+    settings.card_has_gba = has_gba;
+    settings.gba_context_missing = (switches & 64) != 0;
+    settings.require_rspauth = require_rspauth;
     settings.allow_downgrade = (switches & 4) != 0;
     settings.gbabp_size = 120;
     settings.policy = (switches & 8) != 0    ? gba::ModePolicy::MeOnly
                       : (switches & 16) != 0 ? gba::ModePolicy::RequireUicc
                                              : gba::ModePolicy::PreferUicc;
-    if (gba::bootstrap(card, bsf, clock, random, settings)) {
+    if (gba::bootstrap(card, bsf, clock, random, settings) && require_rspauth) {
         std::abort();
     }
     return 0;

@@ -21,6 +21,7 @@ void require(bool condition) {
 
 struct Owner {
     MtSession& session;
+    const BootTime& now;
     bool refuses;
     int requests = 0;
     int ends = 0;
@@ -29,21 +30,22 @@ struct Owner {
         require(!asked.resume.tags.empty());
         ++requests;
         session.answer_resume(test::resume_answer(refuses ? ResumeAnswer::Status::Wait
-                                                          : ResumeAnswer::Status::Unknown));
+                                                          : ResumeAnswer::Status::Unknown),
+                              now);
     }
     void operator()(const KeyInfoAsked&) {
         ++requests;
-        refuses ? session.refuse(test::error_message(ErrorCode::Pending))
-                : session.answer_key_info(test::key_info(true));
+        refuses ? session.refuse(test::error_message(ErrorCode::Pending), now)
+                : session.answer_key_info(test::key_info(true), now);
     }
     void operator()(const EstablishmentAsked&) {
         ++requests;
-        static_cast<void>(session.answer_establishment(test::establishment_answer()));
+        static_cast<void>(session.answer_establishment(test::establishment_answer(), now));
     }
     void operator()(const ConfirmAsked& asked) {
         ++requests;
         require(encode_confirm_body(asked.confirm) == asked.body);
-        session.answer_confirm(test::confirm_ack(), asked.mac);
+        session.answer_confirm(test::confirm_ack(), asked.mac, now);
     }
     void operator()(const PeerGone&) {
         ++ends;
@@ -62,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     test::CountingRandom random(1);
     BootTime now{};
     MtSession session(settings, random, std::nullopt, now);
-    Owner owner{session, (data[0] & 2) != 0};
+    Owner owner{session, now, (data[0] & 2) != 0};
     static const auto samples = test::samples();
     std::uint16_t number = 0;
     const auto frame = [&](std::uint8_t type, ByteView payload) {
@@ -112,7 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         require(session.take_output().size() < 64 * 1024);
         require(owner.requests <= 64 && owner.ends <= 1);
-        require(session.finished() || session.deadline() > BootTime{});
+        require(session.finished() || session.deadline() > now);
     }
     return 0;
 }

@@ -2,6 +2,9 @@
 #include "aka/subscriber_file.hpp"
 
 #include "aka/aka.hpp"
+#include "base/file.hpp"
+#include "base/secret.hpp"
+#include "base/unique_fd.hpp"
 #include "vectors/vector_file.hpp"
 
 #include <gmock/gmock.h>
@@ -153,6 +156,46 @@ TEST(SubscriberFile, MustBePrivate) {
     ::unlink(path.c_str());
     EXPECT_FALSE(read_subscribers(path));
     ::rmdir(folder.c_str());
+}
+
+/// Every key, each as long as it can be.
+std::string largest_file(int subscribers) {
+    std::string text;
+    for (int i = 0; i < subscribers; ++i) {
+        text += R"([[subscriber]]
+imsi = ")" + std::to_string(100'000'000'000'000 + i) +
+                R"("
+mnc_length = 2
+k = "465b5ce8b199b49faa5f0a2ee238a6bc"
+opc = "cd63cb71954a9f4e48a5994e37a02baf"
+algorithm = "milenage"
+amf = "b9b9"
+sqn = "ff9bb4d0b607"
+mode = "gba-me"
+lifetime_seconds = 31622400
+)";
+    }
+    return text;
+}
+
+TEST(SubscriberFile, HoldsWhatItsLimitPromises) {
+    ASSERT_TRUE(init_secure_heap());
+    std::string path = testing::TempDir() + "subscribersXXXXXX";
+    const UniqueFd file(::mkstemp(path.data()));
+    ASSERT_TRUE(file.valid());
+    const auto written = [&](const std::string& text) {
+        return ::ftruncate(file.get(), 0) == 0 && ::lseek(file.get(), 0, SEEK_SET) == 0 &&
+               write_all(file.get(), as_octets(text));
+    };
+    ASSERT_TRUE(written(largest_file(256)));
+    const auto list = read_subscribers(path);
+    ASSERT_TRUE(list) << list.error().context;
+    EXPECT_EQ(list->size(), 256U);
+    ASSERT_TRUE(written(largest_file(257)));
+    EXPECT_THAT(read_subscribers(path).error().context, HasSubstr("one to 256"));
+    ASSERT_TRUE(written(largest_file(1) + std::string(64 * 1024, '#')));
+    EXPECT_EQ(read_subscribers(path).error().code, Errc::LimitExceeded);
+    ::unlink(path.c_str());
 }
 
 } // namespace

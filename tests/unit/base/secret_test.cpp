@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/secret.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
+#include <sys/resource.h>
 #include <type_traits>
+#include <unistd.h>
 
 namespace mtkey {
 namespace {
@@ -77,6 +80,22 @@ TEST_F(SecretTest, FullArenaIsAnExceptionNotPlainMemory) {
     std::vector<SecretBytes> many;
     EXPECT_THROW(
         for (int i = 0; i < 1000; ++i) { many.emplace_back(std::size_t{1024}); }, std::bad_alloc);
+}
+
+/// In a process of its own that may lock nothing: 0 when both calls have said so.
+int refused_arenas() {
+    constexpr uid_t kNobody = 65534;
+    const rlimit nothing{};
+    if ((::geteuid() == 0 && ::setresuid(kNobody, kNobody, kNobody) != 0) ||
+        ::setrlimit(RLIMIT_MEMLOCK, &nothing) != 0) {
+        return 1;
+    }
+    return init_secure_heap() || init_secure_heap() ? 2 : 0;
+}
+
+TEST(SecureHeapDeathTest, RefusedArenaStaysRefused) {
+    testing::GTEST_FLAG(death_test_style) = "threadsafe"; // a process without our arena
+    EXPECT_EXIT(std::_Exit(refused_arenas()), testing::ExitedWithCode(0), "");
 }
 
 TEST(Wipe, StringsAndBuffersUpToTheirCapacity) {

@@ -96,11 +96,19 @@ TEST(DaemonConfig, ErrorsNamePlaceAndRemedy) {
         {"\n[gba]\nmode = \"gba\"\n", "f:3: 'gba.mode'", "\"me-only\""},
         {"[bsf]\nfqdn = \"127.0.0.1\"\n", "f:2: 'bsf.fqdn'", "bsf.operator.example"},
         {"[bsf]\ntls = 1\n", "f:2: 'bsf.tls'", "without quotes"},
+        {"[bsf]\naddress = \"bsf.example.org:http\"\n", "f:2: 'bsf.address'", "host:port"},
+        {"[bsf]\naddress = \"http://bsf.example.org/\"\n", "f:2: 'bsf.address'", "host:port"},
+        {"[bsf]\nlocal_address = \"eth0\"\n", "f:2: 'bsf.local_address'", "192.0.2.7"},
+        {"[[device]]\ndevice_id = \"a\"\ntransport = \"serial1\"\n[transport.serial0]\n"
+         "plugin = \"serial\"\n",
+         "f:3: 'device.transport'", "[transport.x]"},
         {"[[naf]]\nua = \"ff00033259\"\n", "f:1: 'naf.fqdn' is missing", "write fqdn"},
         {"[[naf]]\nfqdn = \"a\"\n", "f:2: 'naf.fqdn'", "no domain name"},
         {"[[naf]]\nfqdn = \"a.b\"\nua = \"0000000001\"\n", "f:3: 'naf.ua'", "ten hex digits"},
         {"[[naf]]\nfqdn = \"a.b\"\nuri = \"http://a.b/\"\n", "f:3: 'naf.uri'",
          "https on the same host"},
+        {"[[naf]]\nfqdn = \"a.b\"\nuri = \"https://a.b/?q\"\n", "f:3: 'naf.uri'",
+         "without a query"},
         {"[[naf]]\nfqdn = \"a.b\"\nuri = \"https://a.b.evil.org/\"\n", "f:3: 'naf.uri'",
          "https://a.b/"},
         {"[naf]\nfqdn = \"a.b\"\n", "f:1: 'naf' must be a list", "[[naf]]"},
@@ -139,6 +147,8 @@ device_id = "d3"
 [[device]]
 device_id = "d3"
 allow = true
+[transport.serial0]
+plugin = "serial"
 )",
                                      "f");
     ASSERT_TRUE(config);

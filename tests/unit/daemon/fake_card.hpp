@@ -10,7 +10,8 @@
 
 namespace mtkey::daemon {
 
-/// The UICC as the reactor sees it, answering at once; counts what it is asked for.
+/// The UICC as the reactor sees it; counts what it is asked for. Answers at once, or, with `late`,
+/// when the test says so.
 class FakeCard final : public CardService {
 public:
     explicit FakeCard(const fakes::ManualClock& clock) : clock_(clock) {
@@ -24,33 +25,80 @@ public:
     void bootstrap(bool force, std::function<void(Result<void>)> done) override {
         ++bootstraps;
         forced += force ? 1U : 0U;
+        if (late) {
+            waiting_.push_back(
+                [this, force, done = std::move(done)] { answer_bootstrap(force, done); });
+            return;
+        }
+        answer_bootstrap(force, done);
+    }
+    void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
+                 std::function<void(Result<NafKey>)> done) override {
+        ++derivations;
+        if (late) {
+            waiting_.push_back([this, naf_id, b_tid, done = std::move(done)] {
+                answer_naf_key(naf_id, b_tid, done);
+            });
+            return;
+        }
+        answer_naf_key(naf_id, b_tid, done);
+    }
+    /// What was asked first is answered now.
+    void answer_next() {
+        const auto next = std::move(waiting_.front());
+        waiting_.pop_front();
+        next();
+    }
+
+    void answer_bootstrap(bool force, const std::function<void(Result<void>)>& done) {
         if (fail_bootstrap) {
             done(std::unexpected(*fail_bootstrap));
             return;
         }
         if (force || !state_.context) {
+            const auto in_a_day = std::chrono::hours(24);
             state_.context =
                 keys::ContextFacts{.b_tid = "run" + std::to_string(++runs) + "@bsf.example.org",
+                                   .expires = clock_.utc_now() + network_ahead + in_a_day,
                                    .created = clock_.utc_now(),
-                                   .expires = clock_.utc_now() + std::chrono::hours(24),
-                                   .valid = true};
+                                   .local_end = clock_.utc_now() + in_a_day,
+                                   .deadline = clock_.boot_now() + in_a_day,
+                                   .use_deadline = clock_.boot_now() + in_a_day};
             state_.mode = gba::Mode::GbaU;
         }
         done({});
     }
-    void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
-                 std::function<void(Result<NafKey>)> done) override {
-        ++derivations;
+    void answer_naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
+                        const std::function<void(Result<NafKey>)>& done) {
         if (fail_naf_key) {
             done(std::unexpected(*fail_naf_key));
             return;
         }
+        if (!state_.context || state_.context->b_tid != b_tid) {
+            done(fail(Errc::BtidStale, masked_b_tid(b_tid)));
+            return;
+        }
         done(key_of(naf_id, b_tid));
     }
+    void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override {
+        pins.emplace_back(as_text(pin.reveal()));
+        done({});
+    }
     bool cancel() override { return false; }
-    void discard(std::function<void()> done) override {
-        state_.context.reset();
-        done();
+    void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override {
+        const auto answer = [this, b_tid, done = std::move(done)] {
+            if (!state_.context || state_.context->b_tid != b_tid) {
+                done(fail(Errc::NotFound));
+                return;
+            }
+            state_.context.reset();
+            done({});
+        };
+        if (late) {
+            waiting_.push_back(answer);
+        } else {
+            answer();
+        }
     }
 
     /// What the Key Center would have too.
@@ -62,12 +110,16 @@ public:
         key.b_tid = b_tid;
         key.mode = state_.mode;
         key.uicc = state_.uicc;
-        key.ks_expires = clock_.utc_now() + std::chrono::hours(24);
+        key.ks_expires = clock_.utc_now() + network_ahead + std::chrono::hours(24);
+        key.ks_local_end = clock_.utc_now() + std::chrono::hours(24);
         key.ks_deadline = clock_.boot_now() + std::chrono::hours(24);
         return key;
     }
 
     CardState state_;
+    std::vector<std::string> pins;
+    bool late = false;
+    std::chrono::seconds network_ahead{0}; ///< the BSF's time and ours
     unsigned bootstraps = 0;
     unsigned forced = 0;
     unsigned runs = 0;
@@ -76,6 +128,7 @@ public:
     std::optional<Error> fail_naf_key;
 
 private:
+    std::deque<std::function<void()>> waiting_;
     const fakes::ManualClock& clock_;
 };
 

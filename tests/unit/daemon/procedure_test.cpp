@@ -103,7 +103,7 @@ protected:
     }
     void send_confirm(Link& link, const Held& key, bool wrong = false) {
         const local::Confirm confirm{key.answer.est_id, key.answer.b_tid, naf_id(), "draft-1",
-                                     clock.utc_now() + 12h};
+                                     clock.utc_now() + card.network_ahead + 12h};
         const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
         last_mac = kdf::confirm_mac(keys.confirm_device, key.th_est, link.th_conn,
                                     local::encode_confirm_body(confirm));
@@ -355,12 +355,151 @@ TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
     EXPECT_TRUE(other.key_info("urn:uuid:2").b_tid) << "others keep theirs";
 }
 
+TEST_F(ProcedureTest, RunOfSomebodyElseDuringADerivation) {
+    card.bootstrap(false, [](const auto&) {});
+    Link link(*this);
+    const auto info = link.key_info();
+    card.late = true;
+    link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
+    EXPECT_FALSE(link.exchange());
+    card.late = false;
+    card.bootstrap(true, [](const auto&) {});
+    card.answer_next();
+    const auto changed = link.expect<local::PeerRefused>();
+    EXPECT_EQ(changed.error.code, ErrorCode::BtidChanged);
+    EXPECT_EQ(changed.error.b_tid, card.state_.context->b_tid);
+}
+
+TEST_F(ProcedureTest, ForgottenWhileTheCardWorks) {
+    card.bootstrap(false, [](const auto&) {});
+    Link link(*this);
+    const auto info = link.key_info();
+    card.late = true;
+    link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
+    EXPECT_FALSE(link.exchange());
+    ASSERT_TRUE(mt.forget(kDevice));
+    card.answer_next();
+    EXPECT_EQ(link.refused(), ErrorCode::BtidStale);
+    EXPECT_EQ(mt.pending().size(), 0U);
+}
+
+TEST_F(ProcedureTest, LinkThatEndsWhileTheCardWorks) {
+    card.late = true;
+    {
+        Link link(*this);
+        static_cast<void>(link.key_info());
+        link.device.request_establishment({naf_id(), kDevice, {}, local::Reason::NoKey});
+        EXPECT_FALSE(link.exchange());
+    }
+    card.answer_next(); // nobody is there to hear it
+    EXPECT_EQ(card.derivations, 0U);
+    EXPECT_EQ(mt.pending().size(), 0U);
+}
+
+/// Boards without a clock, and a network whose clock is ahead of ours: only differences count.
+TEST_F(ProcedureTest, NetworkTimeIsNotOurs) {
+    for (const auto* here : {"1970-01-01T00:10:00Z", "2037-06-01T00:00:00Z"}) {
+        const auto network_now = parse_utc("2030-01-01T00:00:00Z").value();
+        clock.set_utc(here);
+        card.network_ahead = network_now - clock.utc_now();
+        card.bootstrap(true, [](const auto&) {});
+        Link link(*this);
+        const auto info = link.key_info();
+        ASSERT_TRUE(info.b_tid) << here;
+        const auto key = held(link, link.establish(info.b_tid));
+        EXPECT_EQ(key.answer.ks_expires, network_now + 24h);
+        EXPECT_EQ(key.answer.seconds_left, 24U * 3600);
+        EXPECT_EQ(card.bootstraps, card.forced) << "no run of a device's own";
+        send_confirm(link, key);
+        expect_ack(link, key);
+        const auto* record = store.find(kDevice);
+        EXPECT_EQ(record->expires, network_now + 12h) << here;
+        EXPECT_EQ(record->local_end, clock.utc_now() + 12h);
+        EXPECT_EQ(record->deadline, clock.boot_now() + 12h);
+        clock.advance(12h - 1s);
+        EXPECT_FALSE(record->expired(clock));
+        clock.advance(1s);
+        EXPECT_TRUE(record->expired(clock));
+        ASSERT_TRUE(store.erase(kDevice));
+    }
+}
+
+TEST_F(ProcedureTest, SecondsLeftFollowTheNearerClock) {
+    card.bootstrap(false, [](const auto&) {});
+    card.late = true;
+    Link link(*this);
+    const auto info = link.key_info();
+    link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
+    EXPECT_FALSE(link.exchange());
+    card.answer_next();
+    const auto answer = link.expect<local::EstablishmentReceived>().answer;
+    EXPECT_EQ(answer.seconds_left, 24U * 3600);
+}
+
+TEST_F(ProcedureTest, WhatEndsIsWiped) {
+    static_cast<void>(establish_and_confirm());
+    Link link(*this);
+    static_cast<void>(establish_only(link, "urn:uuid:2"));
+    EXPECT_EQ(mt.next_end(), clock.boot_now() + 1h); // the pending key
+    clock.advance(1h - 1ms);
+    mt.sweep();
+    EXPECT_EQ(mt.pending().size(), 1U);
+    clock.advance(1ms);
+    mt.sweep();
+    EXPECT_EQ(mt.pending().size(), 0U);
+    EXPECT_EQ(mt.next_end(), clock.boot_now() + 11h); // what the Key Center gave
+    clock.advance(11h);
+    mt.sweep();
+    EXPECT_EQ(store.find(kDevice), nullptr);
+    ASSERT_TRUE(card.state_.context);
+    EXPECT_EQ(mt.next_end(), clock.boot_now() + 12h); // Ks
+    clock.advance(12h);
+    mt.sweep();
+    EXPECT_FALSE(card.state_.context);
+    EXPECT_FALSE(mt.next_end());
+}
+
+TEST_F(ProcedureTest, SweepWaitsForASlowCardService) {
+    card.bootstrap(false, [](const auto&) {});
+    card.late = true;
+    clock.advance(24h);
+    EXPECT_FALSE(mt.context()) << "not handed out, whatever is still in the state";
+    mt.sweep();
+    mt.sweep();
+    EXPECT_FALSE(mt.next_end()) << "asked once, and no polling until it is done";
+    card.answer_next();
+    EXPECT_FALSE(card.state_.context);
+}
+
+TEST_F(ProcedureTest, ClockSetForwardEndsByTheTimer) {
+    static_cast<void>(establish_and_confirm());
+    clock.jump_utc(11h);
+    EXPECT_EQ(mt.next_end(), clock.boot_now() + 1h);
+    clock.jump_utc(-20h);
+    EXPECT_EQ(mt.next_end(), clock.boot_now() + 12h);
+}
+
+TEST_F(ProcedureTest, OnlyDifferencesAreTold) {
+    static_cast<void>(establish_and_confirm());
+    std::vector<std::string> told;
+    MtEvents events;
+    events.device_changed = [&](const std::string& id) { told.push_back(id); };
+    mt.set_events(events);
+    mt.card_changed();
+    mt.card_changed();
+    EXPECT_TRUE(told.empty());
+    card.state_.state = CardState::State::NoCard;
+    mt.card_changed();
+    mt.card_changed();
+    EXPECT_EQ(told, std::vector{kDevice}) << "suspended";
+}
+
 TEST_F(ProcedureTest, FullStoreKeepsThePendingKey) {
     for (int i = 0; i < 4; ++i) {
         store::KeyRecord record;
         record.device_id = "other" + std::to_string(i);
         record.uicc = card.state_.uicc;
-        record.expires = clock.utc_now() + 1h;
+        record.local_end = clock.utc_now() + 1h;
         record.deadline = clock.boot_now() + 1h;
         ASSERT_TRUE(store.put(std::move(record)));
     }

@@ -3,6 +3,8 @@
 #include "device/mtkey_device.h"
 #include "unit/device/procedure_fixture.hpp"
 
+#include <cstdlib>
+#include <openssl/crypto.h>
 #include <sys/eventfd.h>
 
 namespace mtkey::device {
@@ -66,6 +68,24 @@ TEST_F(CApiTest, ResumesAndDerivesApplicationKeys) {
     const auto before = key;
     EXPECT_EQ(mtkey_device_application_key(&config_, "mt-two", "chat", "app", key.data()), 5);
     EXPECT_EQ(key, before) << "outputs only on success";
+}
+
+// OpenSSL falls back to the plain heap without a word. Each in a process of its own: once per
+// process is enough.
+TEST_F(CApiTest, KeysAreInTheSecureHeapWhoeverForgotInit) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto secure_after = [](auto call) {
+        call();
+        std::_Exit(CRYPTO_secure_malloc_initialized());
+    };
+    EXPECT_EXIT(secure_after([this] {
+                    std::array<std::uint8_t, 32> key{};
+                    mtkey_device_application_key(&config_, "mt", "chat", "app", key.data());
+                }),
+                ::testing::ExitedWithCode(1), "");
+    callbacks_.open_link = [](void*, int*) { return -1; };
+    EXPECT_EXIT(secure_after([this] { mtkey_device_establish(&config_, &callbacks_, &result_); }),
+                ::testing::ExitedWithCode(1), "");
 }
 
 TEST_F(CApiTest, FailuresHaveANameAndTheProgramsStatus) {

@@ -103,7 +103,7 @@ private:
             local::ErrorMessage error;
             error.code = local::ErrorCode::RetryAfter;
             error.retry_after = 7;
-            session_.refuse(error);
+            session_.refuse(error, mt_.clock_.boot_now());
             return;
         }
         using Status = local::ResumeAnswer::Status;
@@ -136,25 +136,29 @@ private:
                 answer.index = 7;
             }
         }
-        session_.answer_resume(answer);
+        session_.answer_resume(answer, mt_.clock_.boot_now());
     }
 
     void handle(const local::KeyInfoAsked&) {
         ++mt_.l1;
         if (mt_.refuse_l1) {
-            session_.refuse(*mt_.refuse_l1);
+            session_.refuse(*mt_.refuse_l1, mt_.clock_.boot_now());
             return;
         }
         local::KeyInfo info;
         info.b_tid = mt_.b_tid;
         info.nafs = mt_.nafs;
-        session_.answer_key_info(info);
+        session_.answer_key_info(info, mt_.clock_.boot_now());
     }
 
     void handle(const local::EstablishmentAsked& asked) {
         mt_.l3.push_back(asked.request);
+        if (mt_.l3.size() == mt_.lose_at_l3) {
+            lost_ = true;
+            return;
+        }
         if (!mt_.refuse_l3.empty()) {
-            session_.refuse(mt_.refuse_l3.front());
+            session_.refuse(mt_.refuse_l3.front(), mt_.clock_.boot_now());
             mt_.refuse_l3.pop_front();
             return;
         }
@@ -173,7 +177,7 @@ private:
         Held made;
         made.ks_local_mt = test_key(answer.b_tid);
         made.est_id = answer.est_id;
-        made.th_est = session_.answer_establishment(answer);
+        made.th_est = session_.answer_establishment(answer, mt_.clock_.boot_now());
         mt_.held.push_back(std::move(made));
     }
 
@@ -199,7 +203,7 @@ private:
             error.code = what == OnConfirm::Trouble ? local::ErrorCode::Internal
                                                     : local::ErrorCode::Confirmation;
             error.text = "wrong MAC";
-            session_.refuse(error);
+            session_.refuse(error, mt_.clock_.boot_now());
             return;
         }
         const auto keys = kdf::establishment_keys(found->ks_local_mt, found->th_est);
@@ -217,7 +221,7 @@ private:
         } else {
             found->confirmed = what == OnConfirm::Store;
         }
-        session_.answer_confirm(ack, mac);
+        session_.answer_confirm(ack, mac, mt_.clock_.boot_now());
     }
 
     void handle(const local::PeerGone&) {}
@@ -247,6 +251,7 @@ Result<transports::Connection> FakeMt::connect(bool reliable) {
     return connection;
 }
 
+/// cancel() ends what is under way and nothing that begins later.
 class FakeKeyCenter::Exchange final : public KeyCenterConnection {
 public:
     explicit Exchange(FakeKeyCenter& owner) : owner_(owner) {}
@@ -264,7 +269,8 @@ public:
         owner_.requests.push_back(asked);
         if (owner_.hang) {
             std::unique_lock lock(mutex_);
-            stopped_.wait(lock, [this] { return stop_; });
+            const int before = owner_.cancelled;
+            stopped_.wait(lock, [this, before] { return owner_.cancelled > before; });
             return fail(Errc::Cancelled, "cancelled");
         }
         HttpResponse response;
@@ -295,7 +301,6 @@ public:
     }
     void cancel() override {
         const std::lock_guard lock(mutex_);
-        stop_ = true;
         ++owner_.cancelled;
         stopped_.notify_all();
     }
@@ -304,7 +309,6 @@ private:
     FakeKeyCenter& owner_;
     std::mutex mutex_;
     std::condition_variable stopped_;
-    bool stop_ = false;
 };
 
 OpenKeyCenter FakeKeyCenter::opener() {

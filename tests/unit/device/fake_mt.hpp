@@ -4,6 +4,7 @@
 #include "device/procedure.hpp"
 #include "local/mt_session.hpp"
 
+#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -71,7 +72,8 @@ public:
     std::deque<OnConfirm> on_confirm; ///< one for each CONFIRM, then Store
     std::chrono::seconds agreed_earlier{0};
     std::vector<Held> held;
-    int lose_links = 0; ///< so many connections end right after HELLO
+    int lose_links = 0;         ///< so many connections end right after HELLO
+    std::size_t lose_at_l3 = 0; ///< the link ends at this L3, counted from 1
 
     // What it noted
     std::vector<local::EstablishmentRequest> l3;
@@ -105,7 +107,7 @@ public:
     std::vector<KeyCenterTarget> targets;
     std::vector<keycenter::KeyRequest> requests;
     std::vector<std::string> paths;
-    int cancelled = 0;
+    std::atomic<int> cancelled = 0;
 
 private:
     class Exchange;

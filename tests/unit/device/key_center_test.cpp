@@ -51,6 +51,7 @@ TEST(HttpKeyCenters, NobodyThereIsUnreachable) {
     ASSERT_TRUE(connection);
     const auto connected = (*connection)->connect();
     ASSERT_FALSE(connected);
+    EXPECT_EQ(connected.error().code, Errc::KeyCenterUnreachable);
     EXPECT_FALSE((*connection)->authenticated());
 }
 

@@ -26,6 +26,7 @@ StoredKey key(const std::string& mt_id, State state,
     out.ks_local_mt = test_key(b_tid);
     out.th_est.fill(0xA5);
     out.est_id.fill(0x5A);
+    out.stored = *parse_utc("2029-12-31T12:00:00Z");
     out.expires = *parse_utc("2030-01-01T12:00:00Z");
     out.state = state;
     return out;
@@ -61,6 +62,7 @@ TEST(KeyFileText, ComesBackAsItWas) {
         EXPECT_TRUE(a.ks_local_mt == b.ks_local_mt);
         EXPECT_EQ(a.th_est, b.th_est);
         EXPECT_EQ(a.est_id, b.est_id);
+        EXPECT_EQ(a.stored, b.stored);
         EXPECT_EQ(a.expires, b.expires);
         EXPECT_EQ(a.state, b.state);
     }
@@ -128,6 +130,7 @@ TEST(KeyFileText, CorruptedFilesAreNamedErrors) {
         {with("\"est_id\": \"", "\"est_id\": \"00"), "'est_id'"},
         {with("\"ks_local_mt\": \"", "\"ks_local_mt\": \"00"), "'ks_local_mt'"},
         {with("\"ks_local_mt\": \"", "\"ks_local_mt\": \"\", \"x\": \""), "'ks_local_mt'"},
+        {with("2029-12-31T12", "2029-12-32T12"), "'stored'"},
         {with("2030-01-01T12", "2030-13-01T12"), "'expires'"},
         {with("\"active\"", "\"confirmed\""), "'state'"},
         {text_of(twice), "second key"},

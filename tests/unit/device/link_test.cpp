@@ -29,18 +29,6 @@ protected:
     UniqueFd far_;
 };
 
-TEST_F(LinkTest, FramingFollowsTheTransport) {
-    transports::Connection link;
-    link.reliable = true;
-    EXPECT_EQ(session_settings(link, {}).framing, local::Framing::LengthPrefixed);
-    EXPECT_EQ(session_settings(link, {}).largest_frame, local::kLargestFrame);
-    link.reliable = false;
-    EXPECT_EQ(session_settings(link, {}).framing, local::Framing::Cobs);
-    EXPECT_EQ(session_settings(link, {}).largest_frame, local::kTtyFrame);
-    link.largest_frame = 2000;
-    EXPECT_EQ(session_settings(link, {}).largest_frame, 2000U);
-}
-
 TEST_F(LinkTest, EndOfTheLinkIsAnErrorOnlyForWhoeverWaitsForTheMt) {
     Link link(connection(), {}, random_, limits_);
     far_.reset();

@@ -30,6 +30,10 @@ TEST(NafChoice, PreferredThenFirstPermitted) {
     EXPECT_EQ(*choose_naf(offered, "d.3gppnetwork.org", suffixes), &offered[1]);
     EXPECT_EQ(*choose_naf(offered, "a.evil.com", suffixes), &offered[1])
         << "a wish is no permission";
+    const std::vector<local::NafEntry> unusable{
+        naf_entry("b.3gppnetwork.org", "https://b.3gppnetwork.org/?q"),
+        naf_entry("c.3gppnetwork.org")};
+    EXPECT_EQ(*choose_naf(unusable, "b.3gppnetwork.org", suffixes), &unusable[1]);
     EXPECT_EQ(choose_naf(offered, "", {"other.org"}).error().code, Errc::NafNotAllowed);
     EXPECT_EQ(choose_naf({}, "", suffixes).error().code, Errc::NafNotAllowed);
 }

@@ -116,9 +116,10 @@ TEST_F(ProcedureErrorsTest, AnswerThatIsNone) {
 TEST_F(ProcedureErrorsTest, StatusesOfTheKeyCenter) {
     const std::vector<std::pair<unsigned, Errc>> rows{
         {400, Errc::KeyCenterRejected},    {403, Errc::KeyCenterRejected},
-        {404, Errc::BtidUnknown},          {409, Errc::KeyCenterRejected},
+        {404, Errc::KeyCenterRejected},    {409, Errc::KeyCenterRejected},
         {410, Errc::BtidUnknown},          {500, Errc::KeyCenterUnreachable},
         {502, Errc::KeyCenterUnreachable}, {301, Errc::KeyCenterRejected},
+        {429, Errc::RetryAfter},
     };
     for (const auto& [status, code] : rows) {
         key_center.statuses = {status};
@@ -128,9 +129,20 @@ TEST_F(ProcedureErrorsTest, StatusesOfTheKeyCenter) {
     }
 }
 
+// A wrong path or a proxy in between: no reason for a bootstrapping.
+TEST_F(ProcedureErrorsTest, OnlyTheKeyCentersOwnWordLeadsToAFullRun) {
+    mt.b_tid = "old@bsf.example.org";
+    for (const unsigned status : {404U, 429U, 403U, 500U}) {
+        key_center.statuses = {status};
+        mt.l3.clear();
+        EXPECT_FALSE(run());
+        EXPECT_EQ(mt.l3.size(), 1U) << status;
+    }
+}
+
 TEST_F(ProcedureErrorsTest, BtidUnknownTwice) {
     mt.b_tid = "old@bsf.example.org";
-    key_center.statuses = {404, 404};
+    key_center.statuses = {410, 410};
     expect_failure(Errc::BtidUnknown);
     EXPECT_EQ(mt.l3.size(), 2U);
 }
@@ -249,7 +261,29 @@ TEST_F(ProcedureErrorsTest, CancellationReachesTheKeyCenter) {
         }
     };
     expect_failure(Errc::Cancelled);
-    EXPECT_EQ(key_center.cancelled, 1);
+    EXPECT_GE(key_center.cancelled, 1);
+}
+
+// cancel() comes while the worker is between connect() and the exchange, and just before the
+// exchange begins: it must not be lost.
+TEST_F(ProcedureErrorsTest, CancellationBetweenTwoCallsIsNotLost) {
+    for (const Step moment : {Step::TunnelEstablished, Step::ServiceRequested}) {
+        const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC));
+        cancel_fd = cancel.get();
+        key_center.hang = true;
+        key_center.cancelled = 0;
+        key_center.requests.clear();
+        on_step = [&](Step step) {
+            if (step == moment) {
+                ::eventfd_write(cancel.get(), 1);
+                while (key_center.cancelled == 0) {
+                    std::this_thread::yield();
+                }
+            }
+        };
+        expect_failure(Errc::Cancelled);
+        EXPECT_EQ(key_center.requests.size(), moment == Step::ServiceRequested ? 1U : 0U);
+    }
 }
 
 TEST_F(ProcedureErrorsTest, KeyFileThatCannotBeReadEndsTheRunBeforeAnythingElse) {

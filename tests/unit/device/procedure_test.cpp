@@ -147,18 +147,47 @@ TEST_F(ProcedureTest, AdoptsTheAgreedEnd) {
 }
 
 TEST_F(ProcedureTest, BtidUnknownToTheNetworkLeadsToTheFullProcedureOnce) {
-    for (const unsigned status : {404U, 410U}) {
-        mt.b_tid = "old@bsf.example.org";
-        mt.l3.clear();
-        key_center.statuses = {status};
+    mt.b_tid = "old@bsf.example.org";
+    key_center.statuses = {410};
+    settings.renew = true;
+    mt.lose_at_l3 = 2; // the reason outlives the connection
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
+    ASSERT_EQ(mt.l3.size(), 3U);
+    EXPECT_EQ(mt.l3[0].b_tid, "old@bsf.example.org");
+    for (const auto& later : {mt.l3[1], mt.l3[2]}) {
+        EXPECT_FALSE(later.b_tid);
+        EXPECT_EQ(later.reason, local::Reason::BtidUnknownToNetwork);
+    }
+}
+
+// The UICC has no Ks for the B-TID: the network was not asked, so nothing is said about it.
+TEST_F(ProcedureTest, StaleBtidIsNotBlamedOnTheNetwork) {
+    mt.b_tid = "old@bsf.example.org";
+    local::ErrorMessage stale;
+    stale.code = local::ErrorCode::BtidStale;
+    mt.refuse_l3 = {stale};
+    mt.lose_at_l3 = 2;
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    ASSERT_EQ(mt.l3.size(), 3U);
+    EXPECT_FALSE(mt.l3[2].b_tid);
+    EXPECT_EQ(mt.l3[2].reason, local::Reason::NoKey);
+}
+
+TEST_F(ProcedureTest, OutdatedKeyInfoIsAskedForOnceMore) {
+    mt.b_tid = "old@bsf.example.org";
+    for (const auto code : {local::ErrorCode::NafUnknown, local::ErrorCode::BtidChanged}) {
+        local::ErrorMessage error;
+        error.code = code; // btid-changed without a new one: there is none
+        mt.refuse_l3 = {error};
+        mt.l1 = 0;
         settings.renew = true;
-        const auto outcome = run();
-        ASSERT_TRUE(outcome) << describe(outcome.error());
-        EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
-        ASSERT_EQ(mt.l3.size(), 2U);
-        EXPECT_EQ(mt.l3[0].b_tid, "old@bsf.example.org");
-        EXPECT_FALSE(mt.l3[1].b_tid);
-        EXPECT_EQ(mt.l3[1].reason, local::Reason::BtidUnknownToNetwork);
+        ASSERT_TRUE(run());
+        EXPECT_EQ(mt.l1, 2);
+        mt.refuse_l3 = {error, error};
+        EXPECT_EQ(run().error().code, local::errc_from(code));
     }
 }
 
@@ -248,6 +277,94 @@ TEST_F(ProcedureTest, ConfirmsThePendingKeyOfAnEarlierRun) {
     EXPECT_EQ(outcome->kind, Outcome::Kind::Resumed);
     EXPECT_THAT(steps, ElementsAre(Completed));
     EXPECT_EQ(stored().at(0).state, StoredKey::State::Active);
+}
+
+// Nobody on this link is authenticated: another MT's refusal is no reason to drop a key.
+TEST_F(ProcedureTest, PendingKeySurvivesTheWordOfAnotherMt) {
+    using enum FakeMt::OnConfirm;
+    mt.on_confirm = {LoseLinkAfterStoring, LoseLinkAfterStoring, LoseLinkAfterStoring};
+    ASSERT_FALSE(run());
+    local::ErrorMessage refusal;
+    refusal.code = local::ErrorCode::Refused;
+    mt.refuse_l1 = refusal;
+    for (const auto answer : {Error, WrongMac, RefusedStatus}) {
+        mt.on_confirm = {answer};
+        EXPECT_EQ(run().error().code, Errc::Rejected) << "of L1, which came next";
+        ASSERT_EQ(stored().size(), 1U);
+        EXPECT_EQ(stored()[0].state, StoredKey::State::Pending);
+    }
+    for (auto& held : mt.held) {
+        held.confirmed = true;
+    }
+    const auto outcome = run(); // back at the right MT
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->kind, Outcome::Kind::Resumed);
+    EXPECT_EQ(stored().at(0).state, StoredKey::State::Active);
+}
+
+// An active key that works comes first: no B-TID leaves in clear, and no trouble with CONFIRM ends
+// the run.
+TEST_F(ProcedureTest, ActiveKeyBeforeThePendingOneOfAnotherMt) {
+    using enum FakeMt::OnConfirm;
+    establish_first();
+    key_center.change = [](keycenter::KeyAnswer& answer) { answer.mt_id = "mt-two"; };
+    settings.renew = true;
+    mt.on_confirm = {LoseLink, LoseLink, LoseLink};
+    ASSERT_FALSE(run());
+    ASSERT_EQ(stored().size(), 2U);
+    settings.renew = false;
+    mt.confirms.clear();
+    mt.on_confirm = {Trouble};
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->mt_id, "mt-one");
+    EXPECT_TRUE(mt.confirms.empty());
+    EXPECT_EQ(stored().size(), 2U);
+}
+
+TEST_F(ProcedureTest, PendingKeyIsOfferedForAnHour) {
+    using enum FakeMt::OnConfirm;
+    mt.on_confirm = {LoseLinkAfterStoring, LoseLinkAfterStoring, LoseLinkAfterStoring};
+    ASSERT_FALSE(run());
+    auto keys = stored();
+    ASSERT_EQ(keys.size(), 1U);
+    keys[0].stored -= std::chrono::hours(1);
+    ASSERT_TRUE(write_private_file(key_file(), encode_key_file(keys)));
+    mt.confirms.clear();
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
+    ASSERT_EQ(mt.confirms.size(), 1U);
+    EXPECT_NE(mt.confirms[0].est_id, keys[0].est_id);
+}
+
+TEST_F(ProcedureTest, RenewalRenewsAlthoughAKeyIsPending) {
+    using enum FakeMt::OnConfirm;
+    mt.on_confirm = {LoseLinkAfterStoring, LoseLinkAfterStoring, LoseLinkAfterStoring};
+    ASSERT_FALSE(run());
+    settings.renew = true;
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
+    ASSERT_EQ(stored().size(), 1U);
+    EXPECT_EQ(stored()[0].b_tid, "new2@bsf.example.org");
+}
+
+TEST_F(ProcedureTest, TriesAllStoredKeysEightAtATime) {
+    establish_first();
+    auto keys = stored();
+    for (int i = 0; i < 16; ++i) { // newer ones of MTs that are not here
+        auto other = keys.back().clone();
+        other.mt_id = "elsewhere-" + std::to_string(i);
+        other.ks_local_mt = test_key(other.mt_id);
+        keys.insert(keys.begin(), std::move(other));
+    }
+    ASSERT_TRUE(write_private_file(key_file(), encode_key_file(keys)));
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->mt_id, "mt-one");
+    EXPECT_EQ(mt.resumes, 3);
+    EXPECT_THAT(steps, ElementsAre(StoredKeyTried, StoredKeyAccepted));
 }
 
 TEST_F(ProcedureTest, PendingKeyThatTheMtDoesNotKnowMakesWay) {

@@ -49,7 +49,7 @@ void expect_pinned(const RunFixture& run, const Context& context, Mode mode) {
     EXPECT_EQ(context.impi(), example()["identities"]["impi"]);
     EXPECT_EQ(to_hex(context.rand()), example()["milenage"]["rand"]);
     EXPECT_EQ(format_utc(context.expires()), text(example()["lifetime"]));
-    EXPECT_EQ(run.modes, std::vector{mode});
+    EXPECT_EQ(run.announced.size(), mode == Mode::GbaU ? 1U : 0U);
 }
 
 TEST(Bootstrapping, GbaUOfTheWorkedExample) {
@@ -129,7 +129,6 @@ void resynchronise(const Numbers& numbers, const std::string& command,
     EXPECT_EQ(context->counts().http_exchanges, 3U);
     EXPECT_EQ(context->counts().bootstrapping_authenticates, 2U);
     EXPECT_TRUE(run.random.finished()); // a cnonce of its own for each answer
-    EXPECT_EQ(run.modes.size(), 1U);
 }
 
 TEST(Bootstrapping, ResynchronisationGbaMe) {
@@ -144,14 +143,24 @@ TEST(Bootstrapping, SecondAutsEndsTheRun) {
     RunFixture run;
     run.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
     run.card.expect(dd_command(), sync_answer());
-    run.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
-    run.card.expect(dd_command(), sync_answer());
+    run.http.expect(HttpRequest{}, unauthorized(kGbaMe.nonce()));
+    run.card.expect(dd_command(kGbaMe), sync_answer());
     const auto result = run.start();
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Errc::SyncFailure);
     EXPECT_TRUE(run.finished()) << run.card.trouble();
     EXPECT_EQ(run.card.played(), 2U);
-    EXPECT_TRUE(run.modes.empty());
+}
+
+// The card has refused this RAND and AUTN: once more would be another AUTS for whoever listens.
+TEST(Bootstrapping, SameChallengeAfterAuts) {
+    RunFixture run;
+    run.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
+    run.card.expect(dd_command(), sync_answer());
+    run.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
+    EXPECT_EQ(run.start().error().code, Errc::BsfBadAnswer);
+    EXPECT_TRUE(run.finished()) << run.card.trouble();
+    EXPECT_EQ(run.card.played(), 1U);
 }
 
 // The challenge behind a resynchronisation is looked at as strictly as the first.
@@ -206,18 +215,24 @@ TEST(Bootstrapping, EfGbabpThatCannotBeWritten) {
         const char* select_sw;
         const char* update_sw;
     };
-    // Refused by the card: Ks is there and the B-TID is its own, so the context is good in memory
-    // (threats U8).
-    for (const auto& row : {Row{"6a82", ""}, Row{"9000", "6982"}, Row{"9000", "6581"},
-                            Row{"9000", "6b00"}, Row{"6985", ""}}) {
+    // Refused by the card: what it holds now is nobody's bootstrapping (threats U8).
+    for (const auto& row : {Row{"9000", "6982"}, Row{"9000", "6581"}, Row{"9000", "6a82"},
+                            Row{"9000", "6b00"}, Row{"6985", ""}, Row{"6a86", ""}}) {
         RunFixture run;
         script_pinned(run, kGbaU);
         run.card.expect(dd_command(), dd_answer());
         run.expect_gbabp(row.select_sw, row.update_sw);
         const auto context = run.start();
-        ASSERT_TRUE(context) << row.select_sw << row.update_sw;
+        ASSERT_FALSE(context) << row.select_sw << row.update_sw;
+        EXPECT_GT(context.error().detail, 0x6000U);
         EXPECT_TRUE(run.finished()) << run.card.trouble();
     }
+    RunFixture no_file;
+    script_pinned(no_file, kGbaU);
+    no_file.card.expect(dd_command(), dd_answer());
+    no_file.expect_gbabp("6a82");
+    EXPECT_TRUE(no_file.start());
+    EXPECT_TRUE(no_file.finished()) << no_file.card.trouble();
     // Too small a file, or none: not even selected.
     for (const std::size_t size : {std::size_t{0}, std::size_t{100}}) {
         RunFixture run;
@@ -237,7 +252,8 @@ TEST(Bootstrapping, CardLostAtEachCommand) {
         at_authenticate.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
         at_authenticate.card.expect_error(dd_command(), code, kScardCode);
         EXPECT_EQ(at_authenticate.start().error().code, code);
-        EXPECT_TRUE(at_authenticate.finished()); // never sent again
+        EXPECT_EQ(at_authenticate.announced, std::vector<std::size_t>{0}); // Ks may be another
+        EXPECT_TRUE(at_authenticate.finished());                           // never sent again
 
         RunFixture at_select;
         script_pinned(at_select, kGbaU);

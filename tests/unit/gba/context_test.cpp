@@ -201,5 +201,30 @@ TEST(Context, CardWithoutKs) {
     }
 }
 
+TEST(Context, FullSecureHeapIsAnError) {
+    ASSERT_TRUE(init_secure_heap());
+    const auto naf = kdf::make_naf_id("naf.example.org", kdf::kDefaultUaId).value();
+    RunFixture gba_u;
+    auto by_card = context_with(gba_u, "2026-01-02T00:00:00Z").value();
+    RunFixture gba_me(ModePolicy::PreferUicc, false);
+    gba_me.http.expect(HttpRequest{}, unauthorized(kGbaMe.nonce()));
+    gba_me.card.expect(g3_command(), g3_answer());
+    gba_me.http.expect(accepting(kGbaMe.res(), document("2026-01-02T00:00:00Z")));
+    auto by_ks = gba_me.start().value();
+
+    std::vector<SecretBytes> all;
+    try {
+        while (true) {
+            all.emplace_back(std::size_t{16});
+        }
+    } catch (const std::bad_alloc&) {
+        EXPECT_FALSE(all.empty());
+    }
+    EXPECT_EQ(by_ks.ks_naf(nullptr, naf).error().code, Errc::LimitExceeded);
+    EXPECT_EQ(by_card.ks_naf(&gba_u.card, naf).error().code, Errc::LimitExceeded);
+    all.clear();
+    EXPECT_TRUE(by_ks.ks_naf(nullptr, naf));
+}
+
 } // namespace
 } // namespace mtkey::gba

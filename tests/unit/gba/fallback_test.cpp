@@ -22,6 +22,7 @@ struct Row {
     std::vector<Answer> answers;
     std::optional<Mode> mode; ///< none = the run fails
     Errc error = Errc::Internal;
+    bool asks = false; ///< the BSF, though the card is not
 };
 
 constexpr auto kPrefer = ModePolicy::PreferUicc;
@@ -41,7 +42,15 @@ std::vector<Row> rows() {
         {"plain card, me only", kMeOnly, false, false, false, {{G3, "ok"}}, me},
         {"gba card, me only, TLS", kMeOnly, true, true, false, {{G3, "ok"}}, me},
         // A replayed challenge of an ordinary AKA must not open this card.
-        {"gba card, me only, no TLS", kMeOnly, true, false, true, {}, none, Errc::ConfigInvalid},
+        {"gba card, me only, no TLS",
+         kMeOnly,
+         true,
+         false,
+         true,
+         {},
+         none,
+         Errc::ConfigInvalid,
+         true},
 
         {"MAC failure", kPrefer, true, false, false, {{Dd, "9862"}}, none, Errc::MacFailure},
         {"MAC failure, downgrade allowed, no TLS",
@@ -107,7 +116,7 @@ std::vector<Row> rows() {
          true,
          {{G3, "9862"}, {Dd, "9864"}},
          none,
-         Errc::NotSupportedByCard},
+         Errc::MacFailure},
         {"MAC failure, me only, plain card",
          kMeOnly,
          false,
@@ -120,7 +129,7 @@ std::vector<Row> rows() {
         {"no context, then MAC failure",
          kPrefer,
          true,
-         false,
+         true,
          false,
          {{Dd, "9864"}, {G3, "9862"}},
          none,
@@ -133,10 +142,18 @@ std::vector<Row> rows() {
          {{Dd, "9864"}},
          none,
          Errc::NotSupportedByCard},
-        {"no 3G context either",
+        {"no context, no TLS",
          kPrefer,
          true,
          false,
+         true,
+         {{Dd, "9864"}},
+         none,
+         Errc::ConfigInvalid},
+        {"no 3G context either",
+         kPrefer,
+         true,
+         true,
          false,
          {{Dd, "9864"}, {G3, "9864"}},
          none,
@@ -195,22 +212,21 @@ std::vector<Row> rows() {
          false,
          {{Dd, "9864"}, {G3, "sync"}, {G3, "ok"}},
          me},
-        {"no context, then sync, no TLS: two commands are all",
-         kPrefer,
-         true,
-         false,
-         false,
-         {{Dd, "9864"}, {G3, "sync"}},
-         none,
-         Errc::SyncFailure},
-        {"sync, then no context, no TLS: two commands are all",
+        {"sync, then no context, no TLS",
          kPrefer,
          true,
          false,
          false,
          {{Dd, "sync"}, {Dd, "9864"}},
          none,
-         Errc::SyncFailure},
+         Errc::ConfigInvalid},
+        {"sync, then no context, TLS",
+         kPrefer,
+         true,
+         true,
+         false,
+         {{Dd, "sync"}, {Dd, "9864"}, {G3, "ok"}},
+         me},
         {"downgrade, sync, MAC failure: three commands are all",
          kPrefer,
          true,
@@ -228,20 +244,24 @@ std::vector<Row> rows() {
          none,
          Errc::SyncFailure},
     };
-    for (const char* sw : {"9864", "6a81", "6a86", "6b00", "6d00", "6e00"}) {
-        table.push_back({sw, kPrefer, true, false, false, {{Dd, sw}, {G3, "ok"}}, me});
+    for (const char* sw : {"9864", "6a81", "6a86", "6b00", "6d00"}) {
+        table.push_back({sw, kPrefer, true, true, false, {{Dd, sw}, {G3, "ok"}}, me});
     }
+    // A GSM session, not a card without GBA.
+    table.push_back({"6e00", kPrefer, true, true, true, {{Dd, "6e00"}}, none, Errc::CardFailed});
     return table;
 }
 
 void play(RunFixture& run, const Row& row) {
     run.http.set_authenticated(row.tls);
     run.settings.allow_downgrade = row.allow_downgrade;
-    if (!row.answers.empty()) {
+    if (row.asks || !row.answers.empty()) {
         run.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
     }
+    const Numbers* challenge = &kGbaU; // another one after AUTS
     for (const auto& [command, sw] : row.answers) {
         const bool dd = command == Command::Dd;
+        const auto asked = dd ? dd_command(*challenge) : g3_command(*challenge);
         std::string answer = sw;
         if (sw == "ok") {
             answer = dd ? dd_answer() : g3_answer();
@@ -250,12 +270,12 @@ void play(RunFixture& run, const Row& row) {
         } else if (sw == "sync") {
             answer = sync_answer();
             // Only the first is answered with AUTS.
-            if (std::ranges::count(row.answers, "sync", &Answer::sw) == 1 ||
-                &sw == &row.answers.front().sw) {
-                run.http.expect(HttpRequest{}, unauthorized(kGbaU.nonce()));
+            if (challenge == &kGbaU) {
+                challenge = &kGbaMe;
+                run.http.expect(HttpRequest{}, unauthorized(challenge->nonce()));
             }
         }
-        run.card.expect(dd ? dd_command() : g3_command(kGbaU), answer);
+        run.card.expect(asked, answer);
     }
 }
 
@@ -267,6 +287,13 @@ TEST(Fallback, Table) {
         const auto result = run.start();
         EXPECT_TRUE(run.finished()) << run.card.trouble();
         EXPECT_LE(run.card.played(), row.tls ? 3U : 2U);
+        std::vector<std::size_t> announced;
+        for (std::size_t i = 0; i < row.answers.size(); ++i) {
+            if (row.answers[i].command == Command::Dd) {
+                announced.push_back(i);
+            }
+        }
+        EXPECT_EQ(run.announced, announced);
         if (!row.mode) {
             ASSERT_FALSE(result);
             EXPECT_EQ(result.error().code, row.error) << describe(result.error());
@@ -275,21 +302,45 @@ TEST(Fallback, Table) {
         ASSERT_TRUE(result) << describe(result.error());
         EXPECT_EQ(result->mode(), *row.mode);
         EXPECT_EQ(result->counts().bootstrapping_authenticates, row.answers.size());
-        EXPECT_EQ(run.modes, std::vector{*row.mode});
     }
 }
 
-TEST(Fallback, CardWithoutItsGbaIsReported) {
-    RunFixture run;
-    play(run, {"", kPrefer, true, false, false, {{Command::Dd, "9864"}, {Command::G3, "ok"}}, {}});
-    EXPECT_TRUE(run.start());
-    EXPECT_EQ(run.without_gba, 1);
+TEST(Fallback, CardWithoutItsGbaIsReportedWhenThe3gContextHasAnswered) {
+    using enum Command;
+    const struct {
+        bool tls;
+        std::vector<Answer> answers;
+        int reported;
+    } cases[]{
+        {true, {{Dd, "9864"}, {G3, "ok"}}, 1},
+        {true, {{Dd, "9864"}, {G3, "sync"}, {G3, "ok"}}, 1},
+        {true, {{Dd, "9864"}, {G3, "9862"}}, 0},
+        {true, {{Dd, "9864"}, {G3, "9864"}}, 0},
+        {false, {{Dd, "9864"}}, 0},
+        {true, {{Dd, "9862"}, {G3, "ok"}}, 0},
+    };
+    for (const auto& each : cases) {
+        RunFixture run;
+        play(run, {"", kPrefer, true, each.tls, true, each.answers, {}});
+        EXPECT_EQ(run.start().has_value(), each.answers.back().sw == "ok");
+        EXPECT_EQ(run.without_gba, each.reported);
+    }
+}
 
-    RunFixture downgrade;
-    play(downgrade,
-         {"", kPrefer, true, true, true, {{Command::Dd, "9862"}, {Command::G3, "ok"}}, {}});
-    EXPECT_TRUE(downgrade.start());
-    EXPECT_EQ(downgrade.without_gba, 0);
+TEST(Fallback, RememberedCardBeginsWithThe3gContextAndKeepsItsGuard) {
+    RunFixture known;
+    known.settings.gba_context_missing = true;
+    play(known, {"", kPrefer, true, true, false, {{Command::G3, "ok"}}, {}});
+    const auto context = known.start();
+    ASSERT_TRUE(context) << describe(context.error());
+    EXPECT_EQ(context->mode(), Mode::GbaMe);
+    EXPECT_TRUE(known.finished()) << known.card.trouble();
+
+    RunFixture no_tls;
+    no_tls.settings.gba_context_missing = true;
+    play(no_tls, {"", kPrefer, true, false, true, {}, {}, {}, true});
+    EXPECT_EQ(no_tls.start().error().code, Errc::ConfigInvalid);
+    EXPECT_EQ(no_tls.card.played(), 0U);
 }
 
 TEST(Fallback, ModesHaveNames) {

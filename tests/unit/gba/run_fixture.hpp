@@ -113,7 +113,10 @@ struct RunFixture {
         for (int i = 0; i < 2; ++i) {
             random.push_hex(cnonce);
         }
-        events.authenticated_by_card = [this](Mode mode) { modes.push_back(mode); };
+        events.before_bootstrapping_command = [this](Mode mode) {
+            EXPECT_EQ(mode, Mode::GbaU);
+            announced.push_back(card.played());
+        };
         events.card_without_gba = [this] { ++without_gba; };
     }
     [[nodiscard]] Result<Context> start() {
@@ -138,7 +141,7 @@ struct RunFixture {
     fakes::FixedRandom random;
     RunSettings settings;
     RunEvents events;
-    std::vector<Mode> modes; ///< as the events said
+    std::vector<std::size_t> announced; ///< commands that were through at each event before DD
     int without_gba = 0;
 };
 

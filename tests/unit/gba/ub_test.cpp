@@ -52,8 +52,8 @@ TEST(Ub, StatusAfterTheCard) {
         EXPECT_EQ(error.code, row.code) << row.status;
         EXPECT_EQ(error.detail, row.status);
         EXPECT_TRUE(run.finished()) << run.card.trouble();
-        EXPECT_EQ(run.modes,
-                  std::vector{Mode::GbaU}); // the old Ks of the card is gone all the same
+        // The old Ks of the card is gone all the same.
+        EXPECT_EQ(run.announced, std::vector<std::size_t>{0});
     }
 }
 

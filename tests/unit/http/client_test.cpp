@@ -38,9 +38,16 @@ getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrin
         hang().changed.notify_all();
         return EAI_NONAME;
     }
+    if (node != nullptr && std::string_view(node) == "two.test") {
+        node = "127.0.0.2"; // and behind it, below, 127.0.0.1
+    }
     using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
     static const auto real = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "getaddrinfo"));
-    return real(node, service, hints, result);
+    const int code = real(node, service, hints, result);
+    if (code == 0 && node != nullptr && std::string_view(node) == "127.0.0.2") {
+        return real("127.0.0.1", service, hints, &(*result)->ai_next);
+    }
+    return code;
 }
 
 namespace mtkey::http {
@@ -313,7 +320,6 @@ TEST(Client, CancelEndsAnExchange) {
         raw_receive(fd.get(), kEnd);
     });
     Client client(settings_for(server.address()));
-    client.cancel(); // nothing under way: means nothing
     std::thread canceller([&] {
         std::unique_lock lock(mutex);
         changed.wait(lock, [&] { return asked; });
@@ -323,6 +329,18 @@ TEST(Client, CancelEndsAnExchange) {
     canceller.join();
     ASSERT_FALSE(response);
     EXPECT_EQ(response.error().code, Errc::Cancelled);
+    EXPECT_EQ(client.exchange({}).error().code, Errc::Cancelled) << "for good";
+}
+
+TEST(Client, CancelBetweenExchangesIsNotLost) {
+    RawServer server(always(std::string(kOk)));
+    Client client(settings_for(server.address()));
+    ASSERT_TRUE(client.exchange({}));
+    client.cancel();
+    EXPECT_EQ(client.exchange({}).error().code, Errc::Cancelled);
+    Client early(settings_for(server.address()));
+    early.cancel();
+    EXPECT_EQ(early.connect().error().code, Errc::Cancelled);
 }
 
 TEST(Client, NobodyThere) {
@@ -351,6 +369,60 @@ TEST(Client, BindsToALocalAddress) {
     EXPECT_EQ(Client(settings).exchange({}).error().code, Errc::BsfUnreachable);
     settings.local_address = "wlan0";
     EXPECT_EQ(Client(settings).exchange({}).error().code, Errc::ConfigInvalid);
+}
+
+/// Listens on 127.0.0.2 and lets nobody in: its queue is full, the kernel drops what comes.
+class SilentAddress {
+public:
+    explicit SilentAddress(std::uint16_t port) {
+        auto address = fakes::loopback(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+        const auto* const name = reinterpret_cast<const sockaddr*>(&address);
+        EXPECT_EQ(::bind(listener_.get(), name, sizeof address), 0);
+        EXPECT_EQ(::listen(listener_.get(), 0), 0);
+        for (auto& fd : queue_) {
+            fd = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+            static_cast<void>(::connect(fd.get(), name, sizeof address));
+        }
+    }
+
+private:
+    UniqueFd listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    std::array<UniqueFd, 4> queue_;
+};
+
+TEST(Client, ASilentAddressLeavesTimeForTheNext) {
+    RawServer server(always(std::string(kOk)));
+    const SilentAddress silent(server.port());
+    auto settings = settings_for("two.test:" + std::to_string(server.port()));
+    settings.connect_timeout = 600ms;
+    const auto start = std::chrono::steady_clock::now();
+    const auto response = Client(settings).exchange({});
+    EXPECT_TRUE(response) << describe(response.error());
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 300ms) << "the first one did answer";
+}
+
+TEST(Client, AllExchangesOfARunHaveOneDeadline) {
+    RawServer server([](UniqueFd& fd, int) {
+        raw_receive(fd.get(), kEnd);
+        raw_send(fd.get(), kOk);
+        raw_receive(fd.get(), kEnd);
+        raw_receive(fd.get());
+    });
+    auto settings = settings_for(server.address());
+    settings.run_timeout = 300ms;
+    Client client(settings);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_TRUE(client.exchange({}));
+    for (int i = 0; i < 3; ++i) { // the time is up: no later one starts anew
+        const auto response = client.exchange({});
+        ASSERT_FALSE(response);
+        EXPECT_EQ(response.error().code, Errc::BsfUnreachable);
+    }
+    EXPECT_FALSE(client.connect());
+    const auto took = std::chrono::steady_clock::now() - start;
+    EXPECT_GE(took, 300ms);
+    EXPECT_LT(took, 5s);
 }
 
 TEST(Client, NeverWaitsForTheResolver) {

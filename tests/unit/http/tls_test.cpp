@@ -5,10 +5,13 @@
 #include "http/client.hpp"
 #include "http/server.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -38,7 +41,7 @@ protected:
         settings.request_seconds = 5;
         settings.tls_settings.certificate_file = identity.certificate_file;
         settings.tls_settings.private_key_file = identity.key_file;
-        settings.tls_settings.client_ca_file = device_ca_.certificate_file;
+        settings.tls_settings.client_ca_files = {device_ca_.certificate_file};
         return settings;
     }
 
@@ -66,6 +69,11 @@ protected:
             settings.tls_settings.private_key_file = own->key_file;
         }
         return settings;
+    }
+
+    static std::string read(const Identity& identity) {
+        std::ifstream file(identity.certificate_file);
+        return {std::istreambuf_iterator<char>(file), {}};
     }
 
     Peer peer() {
@@ -133,6 +141,52 @@ TEST_F(Tls, AKeptConnectionThatDiedIsMadeAnew) {
     EXPECT_TRUE(client.authenticated());
 }
 
+/// A client that is not ours: what it offers and what it finds.
+class ForeignClient {
+public:
+    ForeignClient(const Server& server, const Identity& identity, auto configure) {
+        context_ = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_security_level(context_, 0);
+        SSL_CTX_use_certificate_file(context_, identity.certificate_file.c_str(), SSL_FILETYPE_PEM);
+        SSL_CTX_use_PrivateKey_file(context_, identity.key_file.c_str(), SSL_FILETYPE_PEM);
+        configure(context_);
+        fd_ = fakes::raw_connect(server.port());
+        ssl_ = SSL_new(context_);
+        SSL_set_fd(ssl_, fd_.get());
+    }
+    ~ForeignClient() {
+        SSL_free(ssl_);
+        SSL_CTX_free(context_);
+        ERR_clear_error();
+    }
+    ForeignClient(const ForeignClient&) = delete;
+    ForeignClient& operator=(const ForeignClient&) = delete;
+
+    /// The status line of the answer, or empty.
+    std::string ask() {
+        const std::string text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        std::string answer(12, '\0');
+        if (SSL_connect(ssl_) != 1 ||
+            SSL_write(ssl_, text.data(), static_cast<int>(text.size())) <= 0 ||
+            SSL_read(ssl_, answer.data(), static_cast<int>(answer.size())) !=
+                static_cast<int>(answer.size())) {
+            return "";
+        }
+        return answer;
+    }
+    [[nodiscard]] SSL* ssl() { return ssl_; }
+    /// What the server's alert says.
+    static std::string alert() {
+        const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+        return reason == nullptr ? "none" : reason;
+    }
+
+private:
+    SSL_CTX* context_;
+    UniqueFd fd_;
+    SSL* ssl_;
+};
+
 // Threat N9. What passes here and is not a device of ours is refused by the Key Center.
 TEST_F(Tls, WhichClientsAreLetIn) {
     struct Row {
@@ -180,8 +234,6 @@ TEST_F(Tls, WhichClientsAreLetIn) {
     row(
         "unknown critical extension", false, [](auto& f) { f.extra = "1.2.3.4=critical,DER:0500"; },
         good);
-    row("SHA-1", false, [](auto& f) { f.sha1 = true; }, good);
-    row("RSA 1024", false, [](auto& f) { f.rsa_bits = 1024; }, good);
 
     const auto server = serve(server_settings(server_));
     int number = 0;
@@ -195,7 +247,21 @@ TEST_F(Tls, WhichClientsAreLetIn) {
         if (response) {
             EXPECT_TRUE(peer().authenticated) << one.what;
             EXPECT_EQ(peer().client_auth_usage, one.usage) << one.what;
+        } else {
+            EXPECT_NE(response.error().code, Errc::ConfigInvalid) << one.what << " never left us";
         }
+    }
+    // Our own client would refuse to send these two.
+    for (const bool sha1 : {true, false}) {
+        auto form = device_form();
+        form.sha1 = sha1;
+        form.rsa_bits = sha1 ? 2048 : 1024;
+        const auto weak = pki_.issue(sha1 ? "sha1" : "rsa-1024", form, good);
+        ForeignClient client(*server, weak, [](SSL_CTX* context) {
+            SSL_CTX_set_cipher_list(context, "ALL:@SECLEVEL=0");
+        });
+        EXPECT_EQ(client.ask(), "") << sha1;
+        EXPECT_THAT(ForeignClient::alert(), testing::HasSubstr("bad certificate")) << sha1;
     }
     // The device CA's own certificate, with its key
     Client authority(client_settings(*server, &device_ca_));
@@ -230,6 +296,82 @@ TEST_F(Tls, RevokedDevicesAreRefusedWhereThereIsACrl) {
     EXPECT_EQ(Server::create(settings, nullptr).error().code, Errc::ConfigInvalid);
 }
 
+TEST_F(Tls, AChangedCrlCountsForTheNextConnection) {
+    const auto device = pki_.issue("device", device_form(), &device_ca_);
+    auto settings = server_settings(server_);
+    const auto crl = pki_.revoke(device_ca_, {});
+    settings.tls_settings.client_crl_file = crl;
+    const auto server = serve(settings);
+    ASSERT_TRUE(Client(client_settings(*server, &device)).exchange({}));
+    std::filesystem::rename(pki_.file("half", "-----BEGIN X509 CRL-----\n"), crl);
+    EXPECT_TRUE(Client(client_settings(*server, &device)).exchange({}))
+        << "the one before stands until there is another";
+    std::filesystem::rename(pki_.revoke(device_ca_, {&device}), crl);
+    EXPECT_FALSE(Client(client_settings(*server, &device)).exchange({}));
+    std::filesystem::rename(pki_.revoke(device_ca_, {}), crl);
+    EXPECT_TRUE(Client(client_settings(*server, &device)).exchange({}));
+}
+
+TEST_F(Tls, AnIntermediateCaAsAnchorNeedsNoCrlOfTheCaAbove) {
+    CertificateForm form;
+    form.common_name = "device-sub-ca";
+    form.ca = true;
+    form.usage.clear();
+    const auto sub = pki_.issue("device-sub-ca", form, &device_ca_);
+    const auto good = pki_.issue("good", device_form(), &sub);
+    const auto bad = pki_.issue("bad", device_form(), &sub);
+    form.common_name = "below";
+    const auto below = pki_.issue("below", form, &sub);
+    auto third = pki_.issue("third", device_form(), &below);
+    third.certificate_file = pki_.file("chain.pem", read(third) + read(below));
+    auto settings = server_settings(server_);
+    settings.tls_settings.client_ca_files = {sub.certificate_file};
+    settings.tls_settings.client_crl_file = pki_.revoke(sub, {&bad});
+    const auto server = serve(settings);
+    const auto response = Client(client_settings(*server, &good)).exchange({});
+    EXPECT_TRUE(response) << describe(response.error());
+    EXPECT_FALSE(Client(client_settings(*server, &bad)).exchange({}));
+    EXPECT_FALSE(Client(client_settings(*server, &third)).exchange({}))
+        << "a CA that is no anchor needs its list";
+}
+
+TEST_F(Tls, TheAnchorIsTold) {
+    auto settings = server_settings(server_);
+    settings.tls_settings.client_ca_files.push_back(other_ca_.certificate_file);
+    const auto server = serve(settings);
+    for (const auto* const ca : {&device_ca_, &other_ca_}) {
+        const auto device = pki_.issue("device", device_form(), ca);
+        ASSERT_TRUE(Client(client_settings(*server, &device)).exchange({}));
+        EXPECT_EQ(certificate_digests(ca->certificate_file).value(),
+                  std::vector<std::string>{peer().anchor});
+    }
+}
+
+TEST_F(Tls, WhatOthersCanWriteIsNotBelieved) {
+    const auto device = pki_.issue("device", device_form(), &device_ca_);
+    const auto crl = pki_.revoke(device_ca_, {});
+    auto settings = server_settings(server_);
+    settings.tls_settings.client_crl_file = crl;
+    for (const auto& file : {device_ca_.certificate_file, crl}) {
+        ::chmod(file.c_str(), 0664);
+        EXPECT_EQ(Server::create(settings, nullptr).error().code, Errc::NotAuthorized) << file;
+        ::chmod(file.c_str(), 0644);
+    }
+    // A link is nobody's: what it leads to counts.
+    const auto link = pki_.folder() + "/link.pem";
+    std::filesystem::create_symlink(ca_.certificate_file, link);
+    const auto server = serve(settings);
+    auto client = client_settings(*server, &device);
+    client.tls_settings.ca_file = link;
+    EXPECT_TRUE(Client(client).exchange({}));
+    ::chmod(ca_.certificate_file.c_str(), 0666);
+    EXPECT_EQ(Client(client).exchange({}).error().code, Errc::NotAuthorized);
+    // A FIFO does not hold the start up.
+    settings.tls_settings.client_crl_file = pki_.folder() + "/fifo";
+    ASSERT_EQ(::mkfifo(settings.tls_settings.client_crl_file.c_str(), 0600), 0);
+    EXPECT_EQ(Server::create(settings, nullptr).error().code, Errc::InvalidArgument);
+}
+
 TEST_F(Tls, ACertificateMayBeAskedForWithoutBeingRequired) {
     auto settings = server_settings(server_);
     settings.tls_settings.require_client_certificate = false;
@@ -239,7 +381,7 @@ TEST_F(Tls, ACertificateMayBeAskedForWithoutBeingRequired) {
     const auto foreign = pki_.issue("foreign", device_form(), &other_ca_);
     EXPECT_FALSE(Client(client_settings(*server, &foreign)).exchange({}));
 
-    settings.tls_settings.client_ca_file.clear();
+    settings.tls_settings.client_ca_files.clear();
     const auto open = serve(settings);
     EXPECT_TRUE(Client(client_settings(*open, nullptr)).exchange({}));
     EXPECT_FALSE(peer().authenticated);
@@ -299,7 +441,7 @@ TEST_F(Tls, WhichServersAreBelieved) {
 
 TEST_F(Tls, TrustIsOnlyWhatIsNamed) {
     auto settings = server_settings(server_);
-    settings.tls_settings.client_ca_file.clear();
+    settings.tls_settings.client_ca_files.clear();
     const auto server = serve(settings);
     auto none = client_settings(*server, nullptr);
     none.tls_settings.ca_file.clear();
@@ -363,47 +505,6 @@ TEST_F(Tls, PlainTextAndTlsDoNotMix) {
     tls.connect_timeout = std::chrono::milliseconds(100);
     EXPECT_EQ(Client(tls).connect().error().code, Errc::KeyCenterUnreachable);
 }
-
-/// A client that is not ours: what it offers and what it finds.
-class ForeignClient {
-public:
-    ForeignClient(const Server& server, const Identity& identity, auto configure) {
-        context_ = SSL_CTX_new(TLS_client_method());
-        SSL_CTX_set_security_level(context_, 0);
-        SSL_CTX_use_certificate_file(context_, identity.certificate_file.c_str(), SSL_FILETYPE_PEM);
-        SSL_CTX_use_PrivateKey_file(context_, identity.key_file.c_str(), SSL_FILETYPE_PEM);
-        configure(context_);
-        fd_ = fakes::raw_connect(server.port());
-        ssl_ = SSL_new(context_);
-        SSL_set_fd(ssl_, fd_.get());
-    }
-    ~ForeignClient() {
-        SSL_free(ssl_);
-        SSL_CTX_free(context_);
-        ERR_clear_error();
-    }
-    ForeignClient(const ForeignClient&) = delete;
-    ForeignClient& operator=(const ForeignClient&) = delete;
-
-    /// The status line of the answer, or empty.
-    std::string ask() {
-        const std::string text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        std::string answer(12, '\0');
-        if (SSL_connect(ssl_) != 1 ||
-            SSL_write(ssl_, text.data(), static_cast<int>(text.size())) <= 0 ||
-            SSL_read(ssl_, answer.data(), static_cast<int>(answer.size())) !=
-                static_cast<int>(answer.size())) {
-            return "";
-        }
-        return answer;
-    }
-    [[nodiscard]] SSL* ssl() { return ssl_; }
-
-private:
-    SSL_CTX* context_;
-    UniqueFd fd_;
-    SSL* ssl_;
-};
 
 // Threat N8
 TEST_F(Tls, WhatTheServerDoesNotSpeak) {

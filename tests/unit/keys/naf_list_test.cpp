@@ -26,6 +26,36 @@ TEST(NafList, CardFirstThenConfiguration) {
     EXPECT_EQ(list.entries().size(), 2U);
 }
 
+TEST(NafList, CardGivesThePlaceAndTheConfigurationTheUri) {
+    auto with_uri = entry("both.example.org");
+    with_uri.key_center_uri = "https://both.example.org/keys";
+    NafList list({entry("config.example.org"), with_uri});
+    list.set_from_uicc({"card.example.org", "both.example.org"});
+    ASSERT_EQ(list.entries().size(), 3U);
+    EXPECT_EQ(list.entries()[1].naf_id.fqdn, "both.example.org");
+    EXPECT_EQ(list.entries()[1].origin, NafOrigin::Uicc);
+    EXPECT_EQ(list.entries()[1].key_center_uri, with_uri.key_center_uri);
+    EXPECT_FALSE(list.entries()[0].key_center_uri);
+}
+
+TEST(NafList, SaysOnceWhatIsLeftOut) {
+    std::vector<NafEntry> many;
+    for (int i = 0; i < 8; ++i) {
+        many.push_back(entry("n" + std::to_string(i) + ".example.org"));
+    }
+    NafList list(std::move(many));
+    const std::vector<std::string> card{"card.example.org", "no-\nfqdn"};
+    testing::internal::CaptureStderr();
+    list.set_from_uicc(card);
+    const auto said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("n7.example.org"), std::string::npos) << said;
+    EXPECT_EQ(said.find("n6.example.org"), std::string::npos) << said;
+    EXPECT_NE(said.find("no-"), std::string::npos) << said;
+    testing::internal::CaptureStderr();
+    list.set_from_uicc(card);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(NafList, AnotherUaIsAnotherNaf) {
     NafList list({entry("a.example.org")});
     EXPECT_TRUE(list.contains(entry("a.example.org").naf_id));

@@ -43,6 +43,17 @@ TEST(PendingTable, EndsByTime) {
     EXPECT_EQ(table.size(), 0U) << "wiped, not only hidden";
 }
 
+TEST(PendingTable, TellsWhatEndsAndWhen) {
+    PendingTable table;
+    EXPECT_FALSE(table.next_end());
+    table.put(pending(1, kNow + 10s));
+    table.put(pending(2, kNow + 5s));
+    EXPECT_EQ(table.next_end(), kNow + 5s);
+    EXPECT_TRUE(table.expire(kNow + 5s - 1ms).empty());
+    EXPECT_EQ(table.expire(kNow + 5s), std::vector<std::string>{"urn:test:2"});
+    EXPECT_EQ(table.next_end(), kNow + 10s);
+}
+
 TEST(PendingTable, OldestMakesRoom) {
     PendingTable table;
     for (int i = 0; i < 300; ++i) {
@@ -86,7 +97,13 @@ TEST(Tombstones, FullMeansEverybody) {
     EXPECT_FALSE(stones.contains("another", "b"));
     stones.add("one too many", "b");
     EXPECT_TRUE(stones.contains("another", "b")) << "fails closed";
+    EXPECT_FALSE(stones.contains("another", "new"));
+    stones.add("one too many", "new");
+    EXPECT_TRUE(stones.contains("another", "new"));
     stones.keep_only("new");
+    EXPECT_TRUE(stones.contains("another", "new")) << "its epoch goes on";
+    EXPECT_FALSE(stones.contains("another", "b"));
+    stones.keep_only("newest");
     EXPECT_FALSE(stones.contains("another", "new"));
 }
 

@@ -13,11 +13,11 @@ namespace {
 using test::hex;
 
 struct NumberRow {
-    std::int64_t value;
+    std::uint64_t value;
     const char* octets;
 };
 
-// RFC 8949 appendix A, the integers that the subset has.
+// RFC 8949 appendix A, the unsigned integers.
 constexpr NumberRow kNumbers[] = {
     {0, "00"},
     {1, "01"},
@@ -29,37 +29,24 @@ constexpr NumberRow kNumbers[] = {
     {1000, "1903e8"},
     {1000000, "1a000f4240"},
     {1000000000000, "1b000000e8d4a51000"},
-    {-1, "20"},
-    {-10, "29"},
-    {-100, "3863"},
-    {-1000, "3903e7"},
     {255, "18ff"},
     {256, "190100"},
     {65535, "19ffff"},
     {65536, "1a00010000"},
     {4294967295, "1affffffff"},
     {4294967296, "1b0000000100000000"},
-    {std::numeric_limits<std::int64_t>::max(), "1b7fffffffffffffff"},
-    {std::numeric_limits<std::int64_t>::min(), "3b7fffffffffffffff"},
+    {std::numeric_limits<std::uint64_t>::max(), "1bffffffffffffffff"},
 };
 
-TEST(Cbor, IntegersOfRfc8949) {
+TEST(Cbor, NumbersOfRfc8949) {
     for (const auto& row : kNumbers) {
         CborWriter out;
-        out.integer(row.value);
+        out.number(row.value);
         EXPECT_EQ(to_hex(out.take()), row.octets);
         const Bytes octets = hex(row.octets);
         CborReader reader(octets);
-        EXPECT_EQ(reader.integer().value(), row.value) << row.octets;
+        EXPECT_EQ(reader.number().value(), row.value) << row.octets;
         EXPECT_TRUE(reader.end());
-    }
-    const Bytes largest = hex("1bffffffffffffffff");
-    CborReader reader(largest);
-    EXPECT_EQ(reader.number().value(), 18446744073709551615ULL);
-    for (const char* outside : {"1b8000000000000000", "3b8000000000000000", "1bffffffffffffffff"}) {
-        const Bytes octets = hex(outside);
-        CborReader other(octets);
-        EXPECT_EQ(other.integer().error().code, Errc::Malformed);
     }
 }
 
@@ -173,15 +160,15 @@ TEST(Cbor, RefusedByEveryReader) {
             return !result || !reader.end() || (octets[0] >> 5) >= 4;
         };
         EXPECT_TRUE(refuses([](CborReader& r) { return r.number(); })) << row;
-        EXPECT_TRUE(refuses([](CborReader& r) { return r.integer(); })) << row;
         EXPECT_TRUE(refuses([](CborReader& r) { return r.octets(); })) << row;
         EXPECT_TRUE(refuses([](CborReader& r) { return r.text(); })) << row;
     }
 }
 
 TEST(Cbor, SkipPassesOverWholeItems) {
-    for (const char* row : {"00", "3903e7", "4401020304", "62c3bc", "80", "a0", "83010203",
-                            "a201020304", "818181a0", "a1018181a0", "82a1010280"}) {
+    for (const char* row :
+         {"00", "3903e7", "3bffffffffffffffff", "4401020304", "62c3bc", "80", "a0", "83010203",
+          "a201020304", "818181a0", "a1018181a0", "82a1010280"}) {
         Bytes octets = hex(row);
         CborReader reader(octets);
         EXPECT_TRUE(reader.skip()) << row;

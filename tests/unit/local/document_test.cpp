@@ -168,7 +168,7 @@ TEST_F(Document, WorkedExample) {
     answer.mac = kdf::resume_answer_mac(keys.confirm_mt, *outcome.th_est, connected.th_conn, body);
     is("resume_answer_body", body);
     is("resume_answer_mac", *answer.mac);
-    mt.answer_resume(answer);
+    mt.answer_resume(answer, now);
     octets = mt.take_output();
     is("resume_answer", payload_of(octets));
     again.receive(octets, now);

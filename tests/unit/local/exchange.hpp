@@ -32,9 +32,12 @@ struct Outcome {
 
 /// The MT's owner: answers at once, verifies MACs with a key that both ends have.
 struct MtEnd {
-    explicit MtEnd(SessionSettings settings, bool knows_b_tid, BootTime now,
+    explicit MtEnd(SessionSettings settings, bool knows_b_tid, BootTime start,
                    std::uint8_t nonce = 0x80)
-        : random(nonce), session(settings, random, kMtId, now), with_b_tid(knows_b_tid) {}
+        : random(nonce),
+          session(settings, random, kMtId, start),
+          now(start),
+          with_b_tid(knows_b_tid) {}
 
     void handle_events() {
         while (auto event = session.next_event()) {
@@ -44,14 +47,14 @@ struct MtEnd {
     }
     void handle(ResumeAsked& asked) {
         outcome.th_conn = asked.th_conn;
-        session.answer_resume({});
+        session.answer_resume({}, now);
     }
-    void handle(KeyInfoAsked&) { session.answer_key_info(key_info(with_b_tid)); }
+    void handle(KeyInfoAsked&) { session.answer_key_info(key_info(with_b_tid), now); }
     void handle(EstablishmentAsked& asked) {
         auto answer = establishment_answer();
         answer.naf_id = asked.request.naf_id;
         answer.b_tid = asked.request.b_tid.value_or(kBtid);
-        outcome.th_est = session.answer_establishment(answer);
+        outcome.th_est = session.answer_establishment(answer, now);
     }
     void handle(ConfirmAsked& asked) {
         outcome.th_conn = asked.th_conn;
@@ -69,13 +72,15 @@ struct MtEnd {
         const ConfirmAck ack{ConfirmAck::Status::Stored, asked.confirm.expires};
         session.answer_confirm(ack,
                                kdf::confirm_ack_mac(keys.confirm_mt, *outcome.th_est, asked.th_conn,
-                                                    asked.mac, encode_confirm_ack_body(ack)));
+                                                    asked.mac, encode_confirm_ack_body(ack)),
+                               now);
     }
     void handle(PeerGone& gone) { outcome.gone = gone.reason; }
-    void refuse() { session.refuse(error_message(ErrorCode::Confirmation)); }
+    void refuse() { session.refuse(error_message(ErrorCode::Confirmation), now); }
 
     CountingRandom random;
     MtSession session;
+    BootTime now; ///< of its answers
     bool with_b_tid;
     Outcome outcome;
 };
@@ -147,6 +152,7 @@ struct Exchange {
 
     /// Until nobody has anything to say.
     void pump() {
+        mt.now = now;
         for (bool moved = true; moved;) {
             moved = false;
             device.handle_events();
@@ -156,6 +162,7 @@ struct Exchange {
         }
     }
     bool deliver(Role from) {
+        mt.now = now;
         Bytes octets =
             from == Role::Device ? device.session.take_output() : mt.session.take_output();
         const bool moved = !octets.empty();

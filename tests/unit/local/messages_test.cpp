@@ -94,6 +94,21 @@ TEST(Messages, HelloOfALaterVersionStaysReadable) {
     EXPECT_EQ(decode_hello(octets).value().nonce, test::hello(Role::Device).nonce);
 }
 
+// HELLO itself is the first of the four.
+TEST(Messages, UnknownPartsOfHelloNestFourDeep) {
+    const auto taken = [](const char* value) {
+        Bytes octets = encode(test::hello(Role::Device));
+        octets[0] = 0xA6;
+        append(octets, hex("07"));
+        append(octets, hex(value));
+        return decode_hello(octets).has_value();
+    };
+    EXPECT_TRUE(taken("818180"));
+    EXPECT_TRUE(taken("a101a101a0"));
+    EXPECT_FALSE(taken("81818180"));
+    EXPECT_FALSE(taken("a101a101a101a0"));
+}
+
 TEST(Messages, TextOfErrorIsMadeHarmless) {
     const auto received = [](std::string_view text) {
         Bytes octets = hex("a20100"
@@ -128,11 +143,12 @@ struct UriRow {
     bool good;
 };
 constexpr UriRow kUris[] = {
-    {"", true},         {"/", true},          {"/a/b?c=d", true},   {":443", true},
+    {"", true},         {"/", true},          {"/a/b?c=d", false},  {":443", true},
     {":65535/x", true}, {":1", true},         {":0", false},        {":65536", false},
     {":123456", false}, {":", false},         {":/x", false},       {":80x", false},
     {"x", false},       {".evil.org", false}, {"@evil.org", false}, {":443@evil.org", false},
     {"?x", false},      {"#x", false},        {"/x#y", false},      {"/ x", false},
+    {"/a@b", true},     {"/", true},          {"/a/b:c", true},     {":443/a", true},
     {"\\evil", false},  {"/\\evil", false},   {":0443", false},     {"/\x01", false},
 };
 
@@ -142,6 +158,16 @@ TEST(Messages, KeyCenterUriStaysOnItsHost) {
         info.nafs[0].key_center_uri = "https://" + test::kFqdn + row.behind_host;
         EXPECT_EQ(decode_key_info(encode(info)).has_value(), row.good) << row.behind_host;
     }
+    const auto parsed =
+        parse_key_center_uri("https://" + test::kFqdn + ":8443/a/b", test::kFqdn).value();
+    EXPECT_EQ(parsed.port, 8443);
+    EXPECT_EQ(parsed.path, "/a/b");
+    const auto bare = parse_key_center_uri("https://" + test::kFqdn, test::kFqdn).value();
+    EXPECT_EQ(bare.port, 443);
+    EXPECT_EQ(bare.path, "");
+    const std::string long_path = "https://" + test::kFqdn + "/" + std::string(255, 'a');
+    EXPECT_TRUE(parse_key_center_uri(long_path.substr(0, 255), test::kFqdn));
+    EXPECT_FALSE(parse_key_center_uri(long_path.substr(0, 256), test::kFqdn));
     for (const std::string& uri :
          {"http://" + test::kFqdn, "HTTPS://" + test::kFqdn, test::kFqdn,
           "https://evil.org/" + test::kFqdn, std::string("https://"), "https://x@" + test::kFqdn,

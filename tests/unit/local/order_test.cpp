@@ -90,8 +90,8 @@ TEST_P(Order, MtTakesOneRequestAtATimeOfOneDevice) {
         mt.receive(link, BootTime{});
         EXPECT_TRUE(std::holds_alternative<KeyInfoAsked>(mt.next_event().value()));
         EXPECT_EQ(std::get<PeerGone>(mt.next_event().value()).reason.code, Errc::ProtocolViolation);
-        mt.answer_key_info(test::key_info(true)); // came too late: nothing happens
-        mt.refuse(test::error_message(ErrorCode::Card));
+        mt.answer_key_info(test::key_info(true), BootTime{}); // came too late: nothing happens
+        mt.refuse(test::error_message(ErrorCode::Card), BootTime{});
         mt.close();
         EXPECT_FALSE(mt.next_event());
     }
@@ -274,7 +274,7 @@ TEST_P(Order, SmallerFrameOfTheTwoIsUsed) {
                                        std::string(60, 'x') + "." + std::string(60, 'y') + ".org";
         info.nafs.back().key_center_uri = std::nullopt;
     }
-    mt.answer_key_info(info);
+    mt.answer_key_info(info, BootTime{});
     const auto frames = peer.read(mt.take_output());
     ASSERT_EQ(frames.size(), 2U);
     EXPECT_LE(frames[1].payload.size() + kFrameHeader, 1024U);
@@ -345,7 +345,7 @@ TEST_P(Order, RefuseWithCloseEndsBothEnds) {
     device.handle_events();
     mt.receive(device.session.take_output(), exchange.now);
     ASSERT_TRUE(mt.next_event());
-    mt.refuse(test::error_message(ErrorCode::Refused), true);
+    mt.refuse(test::error_message(ErrorCode::Refused), exchange.now, true);
     EXPECT_TRUE(mt.finished());
     EXPECT_FALSE(mt.next_event());
     device.session.receive(mt.take_output(), exchange.now);
@@ -393,9 +393,9 @@ TEST_P(Order, L3NeedsTheAnswerToTheLastL1) {
                    BootTime{});
         ASSERT_TRUE(std::holds_alternative<KeyInfoAsked>(mt.next_event().value()));
         if (answered) {
-            mt.answer_key_info(test::key_info(true));
+            mt.answer_key_info(test::key_info(true), BootTime{});
         } else {
-            mt.refuse(test::error_message(ErrorCode::Pending));
+            mt.refuse(test::error_message(ErrorCode::Pending), BootTime{});
         }
     }
     mt.receive(

@@ -90,7 +90,7 @@ TEST_P(Session, ResumeThenFullEstablishmentOnOneConnection) {
     for (const auto status : {ResumeAnswer::Status::Wait, ResumeAnswer::Status::Delete,
                               ResumeAnswer::Status::Unknown}) {
         const auto answer = test::resume_answer(status);
-        mt.answer_resume(answer);
+        mt.answer_resume(answer, now);
         to_device();
         const auto answered = std::get<ResumeAnswered>(device.next_event().value());
         EXPECT_EQ(answered.answer.status, status);
@@ -107,20 +107,20 @@ TEST_P(Session, ResumeThenFullEstablishmentOnOneConnection) {
     to_mt();
     EXPECT_EQ(std::get<KeyInfoAsked>(mt.next_event().value()).request.device_id, test::kDeviceId);
     // not approved yet, then approved
-    mt.refuse(test::error_message(ErrorCode::Pending));
+    mt.refuse(test::error_message(ErrorCode::Pending), now);
     to_device();
     EXPECT_EQ(std::get<PeerRefused>(device.next_event().value()).error.code, ErrorCode::Pending);
     device.request_key_info({test::kDeviceId});
     to_mt();
     ASSERT_TRUE(std::holds_alternative<KeyInfoAsked>(mt.next_event().value()));
-    mt.answer_key_info(test::key_info(true));
+    mt.answer_key_info(test::key_info(true), now);
     to_device();
     ASSERT_TRUE(std::holds_alternative<KeyInfoReceived>(device.next_event().value()));
 
     device.request_establishment(test::establishment_request(true));
     to_mt();
     ASSERT_TRUE(std::holds_alternative<EstablishmentAsked>(mt.next_event().value()));
-    mt.refuse(test::error_message(ErrorCode::BtidChanged));
+    mt.refuse(test::error_message(ErrorCode::BtidChanged), now);
     to_device();
     const auto changed = std::get<PeerRefused>(device.next_event().value()).error;
     EXPECT_EQ(changed.b_tid, test::kBtid);
@@ -131,7 +131,7 @@ TEST_P(Session, ResumeThenFullEstablishmentOnOneConnection) {
     ASSERT_TRUE(std::holds_alternative<EstablishmentAsked>(mt.next_event().value()));
     auto l4 = test::establishment_answer();
     l4.b_tid = *again.b_tid;
-    const auto th_est = mt.answer_establishment(l4);
+    const auto th_est = mt.answer_establishment(l4, now);
     to_device();
     EXPECT_EQ(std::get<EstablishmentReceived>(device.next_event().value()).th_est, th_est);
 
@@ -141,7 +141,7 @@ TEST_P(Session, ResumeThenFullEstablishmentOnOneConnection) {
     device.request_establishment(renewed);
     to_mt();
     ASSERT_TRUE(std::holds_alternative<EstablishmentAsked>(mt.next_event().value()));
-    const auto th_est_2 = mt.answer_establishment(test::establishment_answer());
+    const auto th_est_2 = mt.answer_establishment(test::establishment_answer(), now);
     to_device();
     EXPECT_EQ(std::get<EstablishmentReceived>(device.next_event().value()).th_est, th_est_2);
     EXPECT_NE(th_est, th_est_2);
@@ -154,13 +154,13 @@ TEST_P(Session, ResumeThenFullEstablishmentOnOneConnection) {
         EXPECT_EQ(confirm.body, encode_confirm_body(test::confirm()));
         EXPECT_EQ(confirm.mac, test::counting<32>(7));
         EXPECT_EQ(confirm.th_conn, connected.th_conn);
-        mt.answer_confirm(test::confirm_ack(), test::counting<32>(9));
+        mt.answer_confirm(test::confirm_ack(), test::counting<32>(9), now);
         to_device();
         const auto ack = std::get<ConfirmAcknowledged>(device.next_event().value());
         EXPECT_EQ(ack.body, encode_confirm_ack_body(test::confirm_ack()));
         EXPECT_EQ(ack.mac, test::counting<32>(9));
     }
-    mt.refuse(test::error_message(ErrorCode::Refused)); // revoked while idle
+    mt.refuse(test::error_message(ErrorCode::Refused), now); // revoked while idle
     EXPECT_TRUE(mt.finished());
     to_device();
     EXPECT_EQ(std::get<PeerGone>(device.next_event().value()).reason.code, Errc::Rejected);
@@ -232,6 +232,17 @@ TEST_P(Session, ReplayOfAWholeSessionConfirmsNothing) {
     EXPECT_NE(mt.outcome.th_est, recorded.mt.outcome.th_est);
     EXPECT_EQ(mt.outcome.confirm_mac, recorded.device.outcome.confirm_mac);
     EXPECT_FALSE(mt.outcome.confirmed);
+}
+
+TEST(SessionSettings, FollowTheTransport) {
+    EXPECT_EQ(session_settings(true, 0).framing, Framing::LengthPrefixed);
+    EXPECT_EQ(session_settings(true, 0).largest_frame, kLargestFrame);
+    EXPECT_EQ(session_settings(false, 0).framing, Framing::Cobs);
+    EXPECT_EQ(session_settings(false, 0).largest_frame, kTtyFrame);
+    SessionSettings timers;
+    timers.step_timeout = std::chrono::milliseconds(5);
+    EXPECT_EQ(session_settings(false, 2000, timers).largest_frame, 2000U);
+    EXPECT_EQ(session_settings(false, 2000, timers).step_timeout, timers.step_timeout);
 }
 
 } // namespace

@@ -174,12 +174,54 @@ TEST_P(Timer, OwnerOfTheMtMayTakeItsTime) {
     EXPECT_EQ(std::get<PeerGone>(pair.device.next_event().value()).reason.code, Errc::TimedOut);
 }
 
+// The owner of the MT's session answers after 25 seconds in which nothing else came: the device's
+// time begins with the answer, whichever it is.
+TEST_P(Timer, StepBeginsWithTheAnswer) {
+    const BootTime late = kStart + seconds(25);
+    const auto left_after = [&](auto ask, auto answer) {
+        Pair pair(settings());
+        ask(pair);
+        pair.mt.receive(pair.device.take_output(), kStart);
+        EXPECT_TRUE(pair.mt.next_event());
+        answer(pair.mt);
+        // A PING falls due, then the end of the step; liveness is kept up from here.
+        BootTime now = late;
+        while (!pair.mt.finished()) {
+            pair.device.receive(pair.mt.take_output(), now);
+            pair.mt.receive(pair.device.take_output(), now);
+            now = pair.mt.deadline();
+            pair.mt.on_time(now);
+        }
+        return now - late;
+    };
+    const auto l1 = [](Pair& pair) { pair.device.request_key_info({test::kDeviceId}); };
+    EXPECT_EQ(
+        left_after(l1, [&](MtSession& mt) { mt.answer_key_info(test::key_info(true), late); }),
+        seconds(30));
+    EXPECT_EQ(left_after(l1,
+                         [&](MtSession& mt) {
+                             mt.refuse(test::error_message(ErrorCode::Pending), late); // 60 s
+                         }),
+              seconds(90));
+    const auto resume = [](Pair& pair) { pair.device.resume({{test::counting<16>(1)}}); };
+    EXPECT_EQ(left_after(resume, [&](MtSession& mt) { mt.answer_resume({}, late); }), seconds(30));
+    const auto confirm = [](Pair& pair) {
+        pair.device.confirm(test::confirm(), test::counting<32>(1));
+    };
+    EXPECT_EQ(left_after(confirm,
+                         [&](MtSession& mt) {
+                             mt.answer_confirm({ConfirmAck::Status::Refused, {}},
+                                               test::counting<32>(1), late);
+                         }),
+              seconds(30));
+}
+
 TEST_P(Timer, BootstrappingMayLastAsLongAsTheSession) {
     Pair pair(settings());
     pair.device.request_key_info({test::kDeviceId});
     pair.pass(kStart);
     ASSERT_TRUE(pair.mt.next_event());
-    pair.mt.answer_key_info(test::key_info(false));
+    pair.mt.answer_key_info(test::key_info(false), kStart);
     pair.pass(kStart);
     ASSERT_TRUE(pair.device.next_event());
     pair.device.request_establishment(test::establishment_request(false));
@@ -187,7 +229,7 @@ TEST_P(Timer, BootstrappingMayLastAsLongAsTheSession) {
     ASSERT_TRUE(pair.mt.next_event());
     const BootTime late = kStart + seconds(200);
     EXPECT_EQ(pair.run_to(kStart, late), late);
-    static_cast<void>(pair.mt.answer_establishment(test::establishment_answer()));
+    static_cast<void>(pair.mt.answer_establishment(test::establishment_answer(), late));
     pair.pass(late);
     EXPECT_TRUE(std::holds_alternative<EstablishmentReceived>(pair.device.next_event().value()));
     // from here the MT waits 30 seconds for CONFIRM
@@ -199,7 +241,7 @@ TEST_P(Timer, RetryAfterIsAddedToTheStep) {
     pair.device.request_key_info({test::kDeviceId});
     pair.pass(kStart);
     ASSERT_TRUE(pair.mt.next_event());
-    pair.mt.refuse(test::error_message(ErrorCode::Pending)); // 60 seconds
+    pair.mt.refuse(test::error_message(ErrorCode::Pending), kStart); // 60 seconds
     pair.pass(kStart);
     EXPECT_EQ(pair.run_to(kStart, kStart + seconds(200)), kStart + seconds(90));
 }
@@ -211,12 +253,12 @@ TEST_P(Timer, ApprovedPeersMayIdleUntilTheSessionEnds) {
             pair.device.resume({{test::counting<16>(1), test::counting<16>(2)}});
             pair.pass(kStart);
             ASSERT_TRUE(pair.mt.next_event());
-            pair.mt.answer_resume(test::resume_answer(ResumeAnswer::Status::Known));
+            pair.mt.answer_resume(test::resume_answer(ResumeAnswer::Status::Known), kStart);
         } else {
             pair.device.confirm(test::confirm(), test::counting<32>(1));
             pair.pass(kStart);
             ASSERT_TRUE(pair.mt.next_event());
-            pair.mt.answer_confirm(test::confirm_ack(), test::counting<32>(1));
+            pair.mt.answer_confirm(test::confirm_ack(), test::counting<32>(1), kStart);
         }
         pair.pass(kStart);
         EXPECT_EQ(pair.run_to(kStart, kStart + seconds(1000)), kStart + seconds(300));

@@ -169,9 +169,9 @@ TEST_F(KeyCenterTest, WhatTheBsfMaySay) {
     const auto says = [](unsigned status, std::string body = "{}") {
         return HttpResponse{status, {}, std::move(body)};
     };
-    EXPECT_EQ(status_of(says(404)), 404U);
+    EXPECT_EQ(status_of(says(404)), 410U) << "404 is for paths";
     const auto unknown = ask().body;
-    EXPECT_EQ(status_of(says(403)), 404U);
+    EXPECT_EQ(status_of(says(403)), 410U);
     EXPECT_EQ(ask().body, unknown) << "unknown and not allowed look the same";
     for (const unsigned status : {201U, 301U, 400U, 401U, 429U, 500U, 503U}) {
         EXPECT_EQ(status_of(says(status)), 502U) << status;
@@ -267,7 +267,7 @@ TEST_F(KeyCenterTest, ARepeatedRequestIsServedFromTheStoreAndRevivesNothing) {
     bsf_says(zn_answer_, 200, bsf_answer());
     EXPECT_EQ(ask().status, 410U);
     bsf_says(zn_answer_, 404, "{}");
-    EXPECT_EQ(ask().status, 404U);
+    EXPECT_EQ(ask().status, 410U);
 }
 
 // Threat N10
@@ -276,7 +276,7 @@ TEST_F(KeyCenterTest, WhoGuessesBtidsIsStopped) {
     for (unsigned i = 0; i < MissLimiter::kMostMisses; ++i) {
         auto wanted = request();
         wanted.b_tid = "guess" + std::to_string(i) + "@bsf";
-        EXPECT_EQ(ask(wanted).status, 404U);
+        EXPECT_EQ(ask(wanted).status, 410U);
     }
     EXPECT_EQ(ask().status, 429U);
     EXPECT_EQ(zn_requests_.size(), MissLimiter::kMostMisses);
@@ -306,6 +306,7 @@ TEST_F(KeyCenterTest, MtIdsFollowTheSecret) {
         return Result<HttpResponse>(HttpResponse{200, {}, bsf_answer()});
     };
     KeyCenterSettings settings;
+    settings.device_cas = {{"", {"*"}, {"anchor"}}};
     settings.nafs = {{kFqdn, kdf::kDefaultUaId}};
     auto made = KeyCenter::create(std::move(settings), zn, clock_, random_);
     ASSERT_TRUE(made);
@@ -371,6 +372,24 @@ TEST_F(KeyCenterTest, LogsHoldNoKey) {
           std::string("123456789"), std::string("I1U8vpY3qJ0hiuZNrke/NQ==")}) {
         EXPECT_EQ(text.find(secret), std::string::npos) << secret;
     }
+}
+
+// local_protocol section 7: each CA has a namespace of its own, compared octet by octet.
+TEST_F(KeyCenterTest, ACaVouchesForItsOwnDevicesAlone) {
+    const auto status = [&](std::vector<DeviceCa> cas) {
+        KeyCenterSettings settings;
+        settings.device_cas = std::move(cas);
+        make(std::move(settings));
+        return ask().status;
+    };
+    EXPECT_EQ(status({{"", {"urn:dev:*", "urn:uuid:*"}, {"other", "anchor"}}}), 200U);
+    EXPECT_EQ(status({{"", {kDevice}, {"anchor"}}}), 200U);
+    EXPECT_EQ(status({{"", {kDevice + "*"}, {"anchor"}}}), 200U);
+    EXPECT_EQ(status({{"", {"urn:dev:*"}, {"anchor"}}, {"", {"*"}, {"other"}}}), 403U);
+    EXPECT_EQ(status({{"", {"URN:UUID:*"}, {"anchor"}}}), 403U);
+    EXPECT_EQ(status({{"", {kDevice.substr(0, 40)}, {"anchor"}}}), 403U);
+    EXPECT_EQ(status({{"", {"*"}, {}}}), 403U);
+    EXPECT_EQ(zn_requests_.size(), 3U) << "the BSF heard of the good ones alone";
 }
 
 } // namespace

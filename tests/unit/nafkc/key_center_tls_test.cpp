@@ -21,7 +21,7 @@ http::TlsServerSettings server_tls(const Identity& own, const Identity& client_c
     http::TlsServerSettings tls;
     tls.certificate_file = own.certificate_file;
     tls.private_key_file = own.key_file;
-    tls.client_ca_file = client_ca.certificate_file;
+    tls.client_ca_files = {client_ca.certificate_file};
     return tls;
 }
 
@@ -42,6 +42,10 @@ protected:
         KeyCenterSettings settings;
         settings.nafs = {{kFqdn, kdf::kDefaultUaId}};
         settings.mt_id_secret = secret_from_hex(kSecret).value();
+        const auto& file = device_ca_.certificate_file;
+        const auto& other = other_device_ca_.certificate_file;
+        settings.device_cas = {{file, {"urn:uuid:*"}, http::certificate_digests(file).value()},
+                               {other, {"urn:dev:*"}, http::certificate_digests(other).value()}};
         auto made = KeyCenter::create(
             std::move(settings),
             [this](const HttpRequest& request) {
@@ -51,10 +55,11 @@ protected:
             system_, random_);
         ASSERT_TRUE(made);
         key_center_ = std::move(*made);
-        server_ = serve(server_tls(server_certificate(kFqdn), device_ca_),
-                        [this](const HttpRequest& http, const http::Peer& peer) {
-                            return key_center_->handle(http, peer);
-                        });
+        auto tls = server_tls(server_certificate(kFqdn), device_ca_);
+        tls.client_ca_files.push_back(other);
+        server_ = serve(std::move(tls), [this](const HttpRequest& http, const http::Peer& peer) {
+            return key_center_->handle(http, peer);
+        });
     }
     void TearDown() override {
         server_->stop();
@@ -108,6 +113,7 @@ protected:
     fakes::ThrowawayPki pki_;
     Identity operator_ca_ = pki_.authority("operator-ca");
     Identity device_ca_ = pki_.authority("device-ca");
+    Identity other_device_ca_ = pki_.authority("other-device-ca");
     SystemClock system_;
     std::mutex mutex_;
     std::atomic<int> zn_count_ = 0;
@@ -149,6 +155,7 @@ TEST_F(KeyCenterTls, WhichCertificatesGetTheKey) {
         << "expired";
     EXPECT_EQ(status_for(proper, &operator_ca_), 0U) << "another CA";
     EXPECT_EQ(status_for(proper, nullptr), 0U) << "self-signed";
+    EXPECT_EQ(status_for(proper, &other_device_ca_), 403U) << "a CA of other devices";
     EXPECT_EQ(zn_count_, 0) << "the BSF heard of none of them";
 
     EXPECT_EQ(status_for(proper, ca), 200U) << body_;

@@ -46,7 +46,9 @@ TEST(NafkcConfig, EverythingRead) {
     const auto& tls = config->server.tls_settings;
     EXPECT_EQ(tls.certificate_file, "/etc/mtkey/nafkc.pem");
     EXPECT_EQ(tls.private_key_file, "/etc/mtkey/nafkc.key");
-    EXPECT_EQ(tls.client_ca_file, "/etc/mtkey/device-ca.pem");
+    EXPECT_EQ(tls.client_ca_files, std::vector<std::string>{"/etc/mtkey/device-ca.pem"});
+    ASSERT_EQ(config->key_center.device_cas.size(), 1U);
+    EXPECT_EQ(config->key_center.device_cas[0].device_ids, std::vector<std::string>{"*"});
     EXPECT_EQ(tls.client_crl_file, "/etc/mtkey/device.crl");
     EXPECT_TRUE(tls.require_client_certificate);
     EXPECT_EQ(config->server.body_limit, keycenter::kDocumentLimit);
@@ -70,6 +72,7 @@ TEST(NafkcConfig, WhatMayBeLeftOut) {
 certificate = "a"
 private_key = "b"
 device_ca = "c"
+revocation = "none"
 [[naf]]
 fqdn = "nafkc.example.org"
 [bsf]
@@ -101,6 +104,11 @@ TEST(NafkcConfig, MistakesAreNamed) {
              Row{"listen", "lisen", "", "listen"},
              Row{"device_ca = \"device-ca.pem\"\n", "", "", "device_ca"},
              Row{"device_ca = \"device-ca.pem\"", "device_ca = \"\"", ":4", "device_ca"},
+             Row{"listen = \"[::1]:8443\"", "listen = \"[::1]\"", ":1", "listen"},
+             Row{"listen = \"[::1]:8443\"", "listen = \"[::1]:\"", ":1", "listen"},
+             Row{"device_crl = \"device.crl\"\n", "", "", "device_crl"},
+             Row{"device_crl = \"device.crl\"", "revocation = \"ocsp\"", ":5", "revocation"},
+             Row{"device_crl", "revocation = \"none\"\ndevice_crl", ":5", "revocation"},
              Row{"draft-1", "rel7plus", ":6", "kdf_profile"},
              Row{"require_gba_u = true", "require_gba_u = \"yes\"", ":7", "require_gba_u"},
              Row{"3600", "0", ":8", "lifetime_cap_seconds"},
@@ -122,6 +130,35 @@ TEST(NafkcConfig, MistakesAreNamed) {
     }
     EXPECT_FALSE(parse_config(kGood.substr(0, kGood.find("[[naf]]")), "nafkc.toml"));
     EXPECT_EQ(read_config("/nonexistent/nafkc.toml").error().code, Errc::ConfigInvalid);
+}
+
+TEST(NafkcConfig, DeviceCasWithTheirDevices) {
+    auto text = kGood;
+    const std::string flat = "device_ca = \"device-ca.pem\"\n";
+    text.erase(text.find(flat), flat.size());
+    const auto with = [&](const std::string& tables) {
+        return parse_config(text + tables, "/etc/mtkey/nafkc.toml");
+    };
+    const auto good = with(R"([[device_ca]]
+file = "a.pem"
+device_ids = ["urn:uuid:*", "urn:dev:1"]
+[[device_ca]]
+file = "/b.pem"
+device_ids = ["*"]
+)");
+    ASSERT_TRUE(good) << describe(good.error());
+    const auto& cas = good->key_center.device_cas;
+    ASSERT_EQ(cas.size(), 2U);
+    EXPECT_EQ(cas[0].file, "/etc/mtkey/a.pem");
+    EXPECT_EQ(cas[0].device_ids, (std::vector<std::string>{"urn:uuid:*", "urn:dev:1"}));
+    EXPECT_EQ(good->server.tls_settings.client_ca_files,
+              (std::vector<std::string>{"/etc/mtkey/a.pem", "/b.pem"}));
+    for (const auto* ids : {"", "device_ids = []", "device_ids = [\"\"]", "device_ids = [\"a*b\"]",
+                            "device_ids = [\"**\"]"}) {
+        const auto bad = with("[[device_ca]]\nfile = \"a.pem\"\n" + std::string(ids));
+        ASSERT_FALSE(bad) << ids;
+        EXPECT_THAT(bad.error().context, HasSubstr("device_ids")) << ids;
+    }
 }
 
 TEST(NafkcConfig, TheSecretFile) {

@@ -49,6 +49,9 @@ protected:
         if (settings.nafs.empty()) {
             settings.nafs = {{kFqdn, kdf::kDefaultUaId}};
         }
+        if (settings.device_cas.empty()) {
+            settings.device_cas = {{"", {"*"}, {"anchor"}}};
+        }
         if (settings.mt_id_secret.empty()) {
             settings.mt_id_secret = secret_from_hex(kSecret).value();
         }
@@ -70,6 +73,7 @@ protected:
         peer.authenticated = true;
         peer.san_uris = {device_id};
         peer.client_auth_usage = true;
+        peer.anchor = "anchor";
         peer.not_after = utc("2027-01-01T00:00:00Z").time_since_epoch().count();
         return peer;
     }

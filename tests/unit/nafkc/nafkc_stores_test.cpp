@@ -2,57 +2,79 @@
 #include "network/nafkc/delivered_keys.hpp"
 #include "network/nafkc/miss_limiter.hpp"
 
+#include "fakes/manual_clock.hpp"
+
 #include <gtest/gtest.h>
 
 namespace mtkey::nafkc {
 namespace {
 
 using namespace std::chrono_literals;
-const UtcTime kNow{std::chrono::seconds(1'800'000'000)};
 
-DeliveredKeys::Entry entry(UtcTime expires, std::uint8_t first = 1) {
-    Secret<32> key;
-    key.reveal_writable()[0] = first;
-    return {std::move(key), expires, "mt-1"};
-}
+class DeliveredKeysTest : public testing::Test {
+protected:
+    /// Ends in `life` from now.
+    DeliveredKeys::Entry entry(std::chrono::seconds life, std::uint8_t first = 1) const {
+        Secret<32> key;
+        key.reveal_writable()[0] = first;
+        return {std::move(key), clock_.utc_now() + life, "mt-1", {}};
+    }
 
-TEST(DeliveredKeys, KeepsUntilTheEnd) {
-    DeliveredKeys keys;
-    keys.put({"b", "n", "d"}, entry(kNow + 10s, 7), kNow);
-    const auto found = keys.find({"b", "n", "d"}, kNow + 9s);
+    fakes::ManualClock clock_;
+    DeliveredKeys keys_{clock_};
+};
+
+TEST_F(DeliveredKeysTest, KeepsUntilTheEnd) {
+    keys_.put({"b", "n", "d"}, entry(10s, 7));
+    clock_.advance(9s);
+    const auto found = keys_.find({"b", "n", "d"});
     ASSERT_TRUE(found);
     EXPECT_EQ(found->ks_local_mt.reveal()[0], 7);
-    EXPECT_FALSE(keys.find({"b", "n", "e"}, kNow));
-    EXPECT_FALSE(keys.find({"b", "m", "d"}, kNow));
-    EXPECT_FALSE(keys.find({"c", "n", "d"}, kNow));
-    EXPECT_EQ(keys.size(), 1U);
-    EXPECT_FALSE(keys.find({"b", "n", "d"}, kNow + 10s));
-    EXPECT_EQ(keys.size(), 0U) << "gone from memory";
-    EXPECT_FALSE(keys.find({"b", "n", "d"}, kNow)) << "a clock that is set back revives nothing";
+    EXPECT_FALSE(keys_.find({"b", "n", "e"}));
+    EXPECT_FALSE(keys_.find({"b", "m", "d"}));
+    EXPECT_FALSE(keys_.find({"c", "n", "d"}));
+    EXPECT_EQ(keys_.size(), 1U);
+    clock_.advance(1s);
+    EXPECT_FALSE(keys_.find({"b", "n", "d"}));
+    EXPECT_EQ(keys_.size(), 0U) << "gone from memory";
 }
 
-TEST(DeliveredKeys, PurgeTakesWhatHasEnded) {
-    DeliveredKeys keys;
-    keys.put({"1", "n", "d"}, entry(kNow + 1s), kNow);
-    keys.put({"2", "n", "d"}, entry(kNow + 2s), kNow);
-    keys.purge(kNow + 1s);
-    EXPECT_EQ(keys.size(), 1U);
-    EXPECT_TRUE(keys.find({"2", "n", "d"}, kNow + 1s));
+// Threat C1
+TEST_F(DeliveredKeysTest, AClockThatIsSetBeforeTheEndIsNoticedRevivesNothing) {
+    keys_.put({"1", "n", "d"}, entry(10s));
+    keys_.put({"2", "n", "d"}, entry(10s));
+    clock_.jump_utc(-24h);
+    clock_.advance(9s);
+    EXPECT_TRUE(keys_.find({"1", "n", "d"}));
+    clock_.advance(1s);
+    EXPECT_FALSE(keys_.find({"1", "n", "d"}));
+    EXPECT_EQ(keys_.size(), 1U);
+    keys_.purge();
+    EXPECT_EQ(keys_.size(), 0U);
 }
 
-TEST(DeliveredKeys, HoldsNoMoreThanItsLimit) {
-    DeliveredKeys keys;
+TEST_F(DeliveredKeysTest, PurgeTakesWhatHasEnded) {
+    keys_.put({"1", "n", "d"}, entry(1s));
+    keys_.put({"2", "n", "d"}, entry(2s));
+    clock_.advance(1s);
+    keys_.purge();
+    EXPECT_EQ(keys_.size(), 1U);
+    EXPECT_TRUE(keys_.find({"2", "n", "d"}));
+}
+
+TEST_F(DeliveredKeysTest, HoldsNoMoreThanItsLimit) {
     for (std::size_t i = 0; i < DeliveredKeys::kLimit; ++i) {
-        keys.put({std::to_string(i), "n", "d"}, entry(kNow + 100s + std::chrono::seconds(i)), kNow);
+        keys_.put({std::to_string(i), "n", "d"}, entry(100s + std::chrono::seconds(i)));
     }
-    keys.put({"5", "n", "d"}, entry(kNow + 105s, 9), kNow); // the same one again needs no place
-    EXPECT_TRUE(keys.find({"0", "n", "d"}, kNow));
-    keys.put({"new", "n", "d"}, entry(kNow + 1000s), kNow);
-    EXPECT_EQ(keys.size(), DeliveredKeys::kLimit);
-    EXPECT_FALSE(keys.find({"0", "n", "d"}, kNow)) << "the one that ends first went";
-    EXPECT_TRUE(keys.find({"new", "n", "d"}, kNow));
-    keys.put({"later", "n", "d"}, entry(kNow + 2000s), kNow + 500s);
-    EXPECT_LT(keys.size(), DeliveredKeys::kLimit - 300) << "what has ended goes first";
+    keys_.put({"5", "n", "d"}, entry(105s, 9)); // the same one again needs no place
+    EXPECT_TRUE(keys_.find({"0", "n", "d"}));
+    keys_.put({"new", "n", "d"}, entry(1000s));
+    EXPECT_EQ(keys_.size(), DeliveredKeys::kLimit);
+    EXPECT_FALSE(keys_.find({"0", "n", "d"})) << "the one that ends first went";
+    EXPECT_TRUE(keys_.find({"new", "n", "d"}));
+    clock_.advance(500s);
+    keys_.put({"later", "n", "d"}, entry(1500s));
+    EXPECT_LT(keys_.size(), DeliveredKeys::kLimit - 300) << "what has ended goes first";
 }
 
 TEST(MissLimiter, CountsWithinAWindow) {

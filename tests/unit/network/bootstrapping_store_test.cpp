@@ -71,6 +71,13 @@ TEST_F(BootstrappingStoreTest, OneSubscriberKeepsItsLatest) {
     EXPECT_TRUE(store.find("t" + std::to_string(2 * BootstrappingStore::kLimitPerSubscriber)));
 }
 
+TEST_F(BootstrappingStoreTest, ADayOfRunsFits) {
+    for (int i = 0; i < 50; ++i) { // threat L3: what the MT allows itself
+        ASSERT_TRUE(store.add(context("t" + std::to_string(i), "x", hours(24))));
+    }
+    EXPECT_TRUE(store.find("t0"));
+}
+
 TEST_F(BootstrappingStoreTest, FullRefusesUntilSomethingEnds) {
     for (std::size_t i = 0; i < BootstrappingStore::kLimit; ++i) {
         ASSERT_TRUE(store.add(context("t" + std::to_string(i), "s" + std::to_string(i), hours(1))));

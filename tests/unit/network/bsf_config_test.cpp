@@ -23,6 +23,7 @@ listen = "[::1]:8443"
 certificate = "zn.pem"
 private_key = "/etc/mtkey/zn.key"
 client_ca = "ca.pem"
+client_crl = "ca.crl"
 
 [[zn.naf]]
 client = "nafkc.example.org"
@@ -46,7 +47,9 @@ TEST(BsfConfig, EverythingRead) {
     EXPECT_TRUE(config->zn_server.tls_settings.require_client_certificate);
     EXPECT_EQ(config->zn_server.tls_settings.certificate_file, "/etc/mtkey/zn.pem");
     EXPECT_EQ(config->zn_server.tls_settings.private_key_file, "/etc/mtkey/zn.key");
-    EXPECT_EQ(config->zn_server.tls_settings.client_ca_file, "/etc/mtkey/ca.pem");
+    EXPECT_EQ(config->zn_server.tls_settings.client_ca_files,
+              std::vector<std::string>{"/etc/mtkey/ca.pem"});
+    EXPECT_EQ(config->zn_server.tls_settings.client_crl_file, "/etc/mtkey/ca.crl");
     ASSERT_EQ(config->naf_clients.size(), 1u);
     EXPECT_EQ(config->naf_clients[0].client, "nafkc.example.org");
     EXPECT_EQ(config->naf_clients[0].fqdns,
@@ -61,7 +64,7 @@ TEST(BsfConfig, UbOverTls) {
     ASSERT_TRUE(config) << describe(config.error());
     EXPECT_TRUE(config->ub_server.tls);
     EXPECT_FALSE(config->ub_server.tls_settings.require_client_certificate);
-    EXPECT_EQ(config->ub_server.tls_settings.client_ca_file, "");
+    EXPECT_TRUE(config->ub_server.tls_settings.client_ca_files.empty());
     EXPECT_EQ(config->ub_server.tls_settings.certificate_file, "ub.pem");
 }
 
@@ -86,19 +89,23 @@ TEST(BsfConfig, ErrorsNameFileLineAndKey) {
         {"listen = \"127.0.0.1:0\"", "listen = \"127.0.0.1:0\"\n[ub.tls]\ncertificate = \"x\"",
          "bsf.toml:7", "ub.tls.private_key"},
         {"client_ca = \"ca.pem\"", "", "bsf.toml:8", "zn.client_ca"},
+        {"client_crl = \"ca.crl\"", "", "bsf.toml:8", "zn.client_crl"},
+        {"127.0.0.1:0", "[::1]", "bsf.toml:6", "ub.listen"},
+        {"[::1]:8443", "[::1]:", "bsf.toml:9", "zn.listen"},
+        {"[::1]:8443", "::1", "bsf.toml:9", "zn.listen"},
         {"certificate = \"zn.pem\"", "certificat = \"zn.pem\"", "bsf.toml:8", "zn.certificate"},
-        {"client = \"nafkc.example.org\"", "client = \"*.example.org\"", "bsf.toml:15",
+        {"client = \"nafkc.example.org\"", "client = \"*.example.org\"", "bsf.toml:16",
          "zn.naf.client"},
-        {"fqdns = [\"nafkc.example.org\", \"Second.example.org\"]", "fqdns = []", "bsf.toml:16",
+        {"fqdns = [\"nafkc.example.org\", \"Second.example.org\"]", "fqdns = []", "bsf.toml:17",
          "zn.naf.fqdns"},
         {"fqdns = [\"nafkc.example.org\", \"Second.example.org\"]", "fqdns = \"x.y\"",
-         "bsf.toml:16", "zn.naf.fqdns"},
-        {"\"Second.example.org\"", "\"-\"", "bsf.toml:16", "zn.naf.fqdns"},
+         "bsf.toml:17", "zn.naf.fqdns"},
+        {"\"Second.example.org\"", "\"-\"", "bsf.toml:17", "zn.naf.fqdns"},
         {"[[zn.naf]]\nclient = \"nafkc.example.org\"\nfqdns = [\"nafkc.example.org\", "
          "\"Second.example.org\"]",
          "", "bsf.toml:8", "zn.naf"},
-        {"modify_mac = false", "modify_mac = \"no\"", "bsf.toml:19", "gba_u.modify_mac"},
-        {"modify_mac = false", "modify = false", "bsf.toml:19", "gba_u.modify"},
+        {"modify_mac = false", "modify_mac = \"no\"", "bsf.toml:20", "gba_u.modify_mac"},
+        {"modify_mac = false", "modify = false", "bsf.toml:20", "gba_u.modify"},
     };
     for (const auto& row : rows) {
         auto text = kGood;

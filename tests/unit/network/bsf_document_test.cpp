@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/bsf_document.hpp"
 
+#include "base/http_date.hpp"
 #include "vectors/vector_file.hpp"
 
 #include <gtest/gtest.h>

@@ -13,6 +13,7 @@ class PendingChallengesTest : public ::testing::Test {
 protected:
     static PendingChallenge of(const std::string& impi) {
         PendingChallenge out;
+        out.username = impi;
         out.impi = impi;
         return out;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/ub_handler.hpp"
 
+#include "kdf/naf_keys.hpp"
 #include "unit/network/bsf_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using namespace std::string_literals;
 using testing::HasSubstr;
 
 struct ModeRow {
@@ -367,6 +369,49 @@ TEST_F(UbHandlerTest, FloodOfFirstRequestsIsBounded) {
     clock.advance(minutes(6));
     ub->purge();
     EXPECT_EQ(ub->open_challenges(), 0u);
+}
+
+// TS 33.220 clauses 4.5.2 and B.4: the TMPI in the Digest, the IMPI in the keys.
+TEST_P(WorkedExample, ATmpiStandsForItsImpi) {
+    start(GetParam().mode);
+    next_of_example();
+    ASSERT_EQ(ask().status, 401u);
+    ASSERT_EQ(send(std::string(column["authorization_header"])).status, 200u);
+    const auto context = store.find(std::string(example["btid"]));
+    ASSERT_TRUE(context);
+    const auto tmpi = kdf::tmpi(context->ks, context->rand, impi, fqdn).value();
+    const bool flipped = std::string_view(GetParam().mode) == "gba-u";
+
+    const auto second = store.find(bootstrap(1, flipped, tmpi));
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->impi, impi);
+    EXPECT_NE(second->tmpi, tmpi) << "each run gives a new one";
+
+    next_second();
+    const auto challenge = ask(tmpi);
+    next("00000000000000000000000000000001", "00000000000000000000000000000002");
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, flipped))).status, 401u)
+        << "the challenge was another username's";
+    EXPECT_EQ(store.size(), 2u);
+}
+
+TEST_P(WorkedExample, AnUnknownTmpiIsAskedForTheImpi) {
+    start(GetParam().mode);
+    next_of_example();
+    ASSERT_EQ(ask().status, 401u);
+    ASSERT_EQ(send(std::string(column["authorization_header"])).status, 200u);
+    const auto tmpi = store.find(std::string(example["btid"]))->tmpi;
+    clock.advance(hours(24));
+    for (const auto& unknown : {tmpi, "AAAA@tmpi.bsf.3gppnetwork.org"s}) {
+        const auto response = ask(unknown);
+        EXPECT_EQ(response.status, 401u);
+        EXPECT_EQ(header_of(response, "WWW-Authenticate"),
+                  "Digest realm=\"" + fqdn +
+                      "\", nonce=\"\", algorithm=AKAv1-MD5, qop=\"auth-int\"");
+    }
+    EXPECT_EQ(ub->open_challenges(), 0u);
+    EXPECT_TRUE(random.finished()) << "no vector was spent";
+    bootstrap(1, std::string_view(GetParam().mode) == "gba-u"); // with the IMPI, as the UE goes on
 }
 
 } // namespace

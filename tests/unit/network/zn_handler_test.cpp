@@ -2,6 +2,7 @@
 #include "network/bsf/zn_handler.hpp"
 
 #include "base/steps.hpp"
+#include "network/common/zn.hpp"
 #include "unit/network/bsf_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -38,7 +39,7 @@ protected:
     HttpRequest request(const Json& content) const {
         HttpRequest out;
         out.method = "POST";
-        out.target = std::string(kRetrievalPath);
+        out.target = std::string(network::kRetrievalPath);
         out.headers.add("Content-Type", "application/json");
         out.body = content.dump();
         return out;

@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "unit/transports/plugin_host.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -51,12 +52,29 @@ TEST_F(LoaderTest, SaysWhyARefusedDescriptorIsClosed) {
     set_log_level(LogLevel::Debug);
     ::testing::internal::CaptureStderr();
     ASSERT_TRUE(host.start(folder_, "good", Role::Listen));
-    host.instance->dispatch();
+    EXPECT_TRUE(host.instance->dispatch());
     const std::string text = ::testing::internal::GetCapturedStderr();
     set_log_level(LogLevel::Info);
     EXPECT_THAT(text, HasSubstr("closed"));
     EXPECT_THAT(text, ::testing::Not(HasSubstr("open")));
     EXPECT_EQ(host.connections.size(), 1U);
+}
+
+TEST_F(LoaderTest, TheOwnerMayRefuseAConnection) {
+    PluginHost host;
+    host.refuses = true;
+    set_log_level(LogLevel::Debug);
+    ::testing::internal::CaptureStderr();
+    ASSERT_TRUE(host.start(folder_, "good", Role::Listen));
+    EXPECT_TRUE(host.instance->dispatch());
+    const std::string text = ::testing::internal::GetCapturedStderr();
+    set_log_level(LogLevel::Info);
+    // The plugin logs each refusal: this one and the two peers without a usable name.
+    std::size_t refusals = 0;
+    for (auto at = text.find("closed"); at != std::string::npos; at = text.find("closed", at + 1)) {
+        ++refusals;
+    }
+    EXPECT_EQ(refusals, 3U) << text;
 }
 
 TEST_F(LoaderTest, TheOwnerHearsNothingFromTheDestructor) {
@@ -172,8 +190,17 @@ TEST_F(LoaderTest, FencesExceptions) {
     EXPECT_EQ(refused("throws").code, Errc::ConfigInvalid);
     PluginHost host;
     ASSERT_TRUE(host.start(folder_, "throws", Role::Listen, {{"any", "thing"}}));
-    host.instance->dispatch();
+    ::testing::internal::CaptureStderr();
+    EXPECT_FALSE(host.instance->dispatch());
+    EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("dispatch"));
     EXPECT_EQ(host.instance->state(), State::Failed);
+    // It is still readable: whoever went on would spin, and fill the log.
+    ::testing::internal::CaptureStderr();
+    EXPECT_FALSE(host.instance->dispatch());
+    host.instance->released("any");
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(std::ranges::count(host.states, State::Failed, &std::pair<State, std::string>::first),
+              1);
 
     // The other way round: the program's own callback throws, and the plugin sees a refusal.
     InstanceSettings settings;
@@ -181,10 +208,10 @@ TEST_F(LoaderTest, FencesExceptions) {
     settings.plugin = "good";
     settings.plugin_dir = folder_.path();
     Instance::Callbacks callbacks;
-    callbacks.connected = [](const Connection&) { throw std::runtime_error("no"); };
+    callbacks.connected = [](const Connection&) -> bool { throw std::runtime_error("no"); };
     auto instance = Instance::create(settings, std::move(callbacks));
     ASSERT_TRUE(instance);
-    (*instance)->dispatch();
+    EXPECT_TRUE((*instance)->dispatch());
     EXPECT_EQ((*instance)->state(), State::Starting);
 }
 

@@ -57,7 +57,12 @@ Result<void> PluginHost::start(const PluginFolder& folder, const std::string& pl
     settings.role = role;
     settings.options = std::move(options);
     Instance::Callbacks callbacks;
-    callbacks.connected = [this](Connection one) { connections.push_back(std::move(one)); };
+    callbacks.connected = [this](Connection one) {
+        if (!refuses) {
+            connections.push_back(std::move(one));
+        }
+        return !refuses;
+    };
     callbacks.state = [this](State state, std::string_view message) {
         states.emplace_back(state, message);
     };
@@ -70,8 +75,7 @@ bool PluginHost::step() {
     if (::poll(&wait, 1, kPatienceMs) != 1) {
         return false;
     }
-    instance->dispatch();
-    return true;
+    return instance->dispatch();
 }
 
 Result<Connection> PluginHost::next_connection() {

@@ -35,10 +35,12 @@ public:
     Result<Connection> next_connection();
     /// Dispatches until this state is reached.
     Result<void> wait_for(State state);
-    /// Dispatches once, when something is ready within five seconds.
+    /// Dispatches once, when something is ready within five seconds; false also when the plugin has
+    /// broken.
     bool step();
 
     std::unique_ptr<Instance> instance;
+    bool refuses = false; ///< whatever is offered
     std::deque<Connection> connections;
     std::vector<std::pair<State, std::string>> states;
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "plugins/serial/tty.hpp"
 #include "unit/transports/plugin_host.hpp"
 
 #include <cerrno>
@@ -87,6 +88,28 @@ TEST_F(SerialTest, AnnouncesTheTtyAtOnceAndRaw) {
     EXPECT_EQ(read_text(pty_.master.get(), 7), odd) << "neither changed nor echoed";
 }
 
+// tcsetattr(3) says yes when it could do any of it.
+TEST(SerialTty, NoticesWhatWasNotTaken) {
+    termios wanted{};
+    ::cfmakeraw(&wanted);
+    ::cfsetospeed(&wanted, B115200);
+    ::cfsetispeed(&wanted, B115200);
+    const auto problem = [&](auto change) {
+        termios is = wanted;
+        change(is);
+        return plugins::serial::difference(wanted, is);
+    };
+    EXPECT_EQ(problem([](termios&) {}), "");
+    EXPECT_EQ(problem([](termios& is) { is.c_cflag |= HUPCL; }), "") << "does not matter";
+    EXPECT_THAT(problem([](termios& is) { ::cfsetospeed(&is, B9600); }), HasSubstr("at 9600"));
+    EXPECT_THAT(problem([](termios& is) { is.c_cflag |= PARENB; }), HasSubstr("no parity"));
+    EXPECT_THAT(problem([](termios& is) { is.c_cflag &= ~tcflag_t{CSIZE}; }),
+                HasSubstr("8 data bits"));
+    EXPECT_THAT(problem([](termios& is) { is.c_cflag |= CRTSCTS; }), HasSubstr("no flow control"));
+    EXPECT_THAT(problem([](termios& is) { is.c_iflag |= IXON; }), HasSubstr("raw"));
+    EXPECT_THAT(problem([](termios& is) { is.c_lflag |= ECHO; }), HasSubstr("raw"));
+}
+
 TEST_F(SerialTest, KeepsWhatThePeerSentBefore) {
     // Raw already, as a peer's tty is; a cooked one would hold the text back until a line's end.
     const UniqueFd slave(::open(pty_.slave.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
@@ -108,7 +131,7 @@ TEST_F(SerialTest, LocksAgainstOthersUntilClosed) {
     auto connection = host.next_connection();
     ASSERT_TRUE(connection);
     const UniqueFd other(::open(pty_.slave.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
-    ASSERT_TRUE(other.valid()) << "TIOCEXCL would stick to a pseudo-terminal";
+    ASSERT_TRUE(other.valid()) << "TIOCEXCL would lock us out as well";
     EXPECT_NE(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
 
     PluginHost second;

@@ -219,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(
                     StatusCase{0x6A86, Errc::NotSupportedByCard, Errc::NotSupportedByCard},
                     StatusCase{0x6B00, Errc::NotSupportedByCard, Errc::NotSupportedByCard},
                     StatusCase{0x6D00, Errc::NotSupportedByCard, Errc::NotSupportedByCard},
-                    StatusCase{0x6E00, Errc::NotSupportedByCard, Errc::NotSupportedByCard},
+                    StatusCase{0x6E00, Errc::CardFailed, Errc::CardFailed},
                     StatusCase{0x9865, Errc::KeyFreshness, Errc::KeyFreshness},
                     StatusCase{0x6982, Errc::PinRequired, Errc::PinRequired},
                     StatusCase{0x6985, Errc::CardFailed, Errc::NoKsOnCard},

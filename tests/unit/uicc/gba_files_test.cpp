@@ -196,7 +196,7 @@ TEST(UpdateGbabpTest, Refusals) {
         EXPECT_TRUE(card.finished()) << card.trouble();
         return written ? Error{} : written.error();
     };
-    EXPECT_EQ(with("6a82", "").code, Errc::CardFailed);
+    EXPECT_EQ(with("6a82", "").code, Errc::NotFound);
     EXPECT_EQ(with("6982", "").code, Errc::PinRequired);
     const auto no_pin = with("9000", "6982");
     EXPECT_EQ(no_pin.code, Errc::PinRequired);

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "daemon/card_work.hpp"
+#include "integration/parties.hpp"
+
+#include <functional>
+
+namespace mtkey::daemon {
+
+/// Around CardWork: the simulated card in a reader, our BSF without a network, and hooks for what
+/// goes wrong in between.
+class CardRig {
+public:
+    CardRig(const std::optional<std::string>& pin, Config settings)
+        : config(std::move(settings)),
+          centre(integration::Network::subscribers("gba-u"), random),
+          ub({.fqdn = bsf_fqdn(), .lifetime = std::chrono::hours(24), .gba_u = {}}, centre, store,
+             clock, random),
+          card(make_card(pin)) {
+        work.set_changed([this] {
+            ++changes;
+            if (on_change) {
+                on_change();
+            }
+        });
+    }
+    static std::string bsf_fqdn() {
+        return integration::text(integration::example()["identities"]["bsf_fqdn"]);
+    }
+    static std::string imsi() {
+        return integration::text(integration::example()["identities"]["imsi"]);
+    }
+    static kdf::NafId naf_id() {
+        return kdf::make_naf_id("kc.example.org", kdf::kDefaultUaId).value();
+    }
+
+    uicc::ReaderReport report(bool present = true) const {
+        uicc::ReaderState reader;
+        reader.name = "reader";
+        reader.present = present;
+        reader.raw = insertions << 16;
+        return {.service = true, .readers = {reader}};
+    }
+    std::string b_tid() const {
+        const auto state = work.state();
+        return state.context ? state.context->b_tid : "";
+    }
+
+    Config config;
+    fakes::ManualClock clock{"2029-12-31T12:00:00Z"};
+    SystemRandom random;
+    bsf::AuthenticationCentre centre;
+    bsf::BootstrappingStore store{clock};
+    bsf::UbHandler ub;
+    testbed::Card card;
+    std::uint32_t insertions = 1;
+
+    // What the test looks at, and where it puts its faults.
+    unsigned connects = 0;
+    unsigned verifies = 0; ///< with digits
+    unsigned authenticates = 0;
+    unsigned updates = 0;
+    unsigned exchanges = 0;
+    unsigned changes = 0;
+    bool bsf_cancelled = false;
+    std::optional<Error> connect_error;
+    std::function<std::optional<Error>()> on_exchange; ///< before the BSF is asked
+    std::function<void(ByteView)> on_command;          ///< before the card gets it
+    std::function<void()> on_change;
+
+    Interruption interruption;
+    CardWork work{config, clock, random, interruption, ports()};
+
+private:
+    static testbed::Card make_card(const std::optional<std::string>& pin) {
+        testbed::CardProfile profile;
+        profile.iccid = "8900101000000000018";
+        profile.imsi = imsi();
+        if (pin) {
+            profile.pin = SecretBytes(as_octets(*pin));
+        }
+        auto algorithm = std::move(integration::Network::subscribers("gba-u").front().algorithm);
+        return testbed::Card::create(profile, std::move(algorithm), aka::Sqn{}).value();
+    }
+
+    class Link final : public CardLink, private uicc::RawCard {
+    public:
+        explicit Link(CardRig& rig) : rig_(rig) { rig_.card.reset(); }
+        [[nodiscard]] Result<uicc::CardChannel*> begin() override { return &mapped_; }
+        void end() override { rig_.card.reset(); }
+        [[nodiscard]] unsigned apdu_count() const override { return apdus_; }
+
+    private:
+        [[nodiscard]] Result<SecretBytes> exchange(ByteView command) override {
+            ++apdus_;
+            const auto instruction = command[1];
+            rig_.verifies += instruction == 0x20 && command.size() > 5 ? 1U : 0U;
+            rig_.authenticates += instruction == 0x88 ? 1U : 0U;
+            rig_.updates += instruction == 0xD6 ? 1U : 0U;
+            if (rig_.on_command) {
+                rig_.on_command(command);
+            }
+            return rig_.card.transmit(command);
+        }
+        CardRig& rig_;
+        uicc::MappedChannel mapped_{*this, uicc::Protocol::T0};
+        unsigned apdus_ = 0;
+    };
+
+    class Bsf final : public BsfLink {
+    public:
+        explicit Bsf(CardRig& rig) : rig_(rig), fqdn_(bsf_fqdn()) {}
+        [[nodiscard]] std::string_view fqdn() const override { return fqdn_; }
+        [[nodiscard]] bool authenticated() const override { return false; }
+        [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
+            ++rig_.exchanges;
+            if (rig_.on_exchange) {
+                if (const auto error = rig_.on_exchange()) {
+                    return std::unexpected(*error);
+                }
+            }
+            if (rig_.bsf_cancelled) {
+                return fail(Errc::Cancelled, "bsf");
+            }
+            return rig_.ub.handle(request);
+        }
+        void cancel() override { rig_.bsf_cancelled = true; }
+
+    private:
+        CardRig& rig_;
+        std::string fqdn_;
+    };
+
+    CardPorts ports() {
+        return {.connect = [this](const std::string&) -> Result<std::unique_ptr<CardLink>> {
+                    ++connects;
+                    if (connect_error) {
+                        return std::unexpected(*connect_error);
+                    }
+                    return std::make_unique<Link>(*this);
+                },
+                .bsf = [this](http::ClientSettings) -> std::unique_ptr<BsfLink> {
+                    bsf_cancelled = false;
+                    return std::make_unique<Bsf>(*this);
+                }};
+    }
+};
+
+} // namespace mtkey::daemon

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the card worker does, against the simulated card and our BSF in one thread.
+#include "unit/daemon/card_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace mtkey::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using State = CardState::State;
+
+std::unique_ptr<CardRig> make_rig(std::optional<std::string> pin = {}, Config config = {}) {
+    auto rig = std::make_unique<CardRig>(pin, std::move(config));
+    rig->work.readers_changed(rig->report());
+    return rig;
+}
+
+const Error kUnreachable{Errc::BsfUnreachable, 0, "bsf"};
+
+TEST(CardWork, BootstrapsAndDerives) {
+    const auto rig = make_rig();
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    rig->interruption.arm();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->exchanges, 2U);
+    const auto first = rig->b_tid();
+    ASSERT_TRUE(rig->work.bootstrap(false)) << "the present one is good";
+    EXPECT_EQ(rig->b_tid(), first);
+    EXPECT_EQ(rig->exchanges, 2U);
+    const auto key = rig->work.naf_key(CardRig::naf_id(), first);
+    ASSERT_TRUE(key) << describe(key.error());
+    EXPECT_EQ(key->b_tid, first);
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), "other").error().code, Errc::BtidStale);
+}
+
+TEST(CardWork, DiscardMeansOneSession) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->work.discard("another").error().code, Errc::NotFound);
+    EXPECT_NE(rig->b_tid(), "");
+    EXPECT_TRUE(rig->work.discard(rig->b_tid()));
+    EXPECT_EQ(rig->b_tid(), "");
+}
+
+TEST(CardWork, ForcedRunThatFailsEarlyHarmsNobody) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto before = rig->b_tid();
+    const auto authenticates = rig->authenticates;
+    rig->on_exchange = [] { return std::optional(kUnreachable); };
+    EXPECT_EQ(rig->work.bootstrap(true).error().code, Errc::BsfUnreachable);
+    EXPECT_EQ(rig->b_tid(), before);
+    EXPECT_EQ(rig->authenticates, authenticates);
+    EXPECT_EQ(rig->changes, 0U);
+    EXPECT_TRUE(rig->work.naf_key(CardRig::naf_id(), before));
+}
+
+TEST(CardWork, OldBtidGoesWithTheCardsKs) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    std::string shown = "never told";
+    rig->on_change = [&] { shown = rig->b_tid(); };
+    const auto already = rig->exchanges;
+    rig->on_exchange = [&]() -> std::optional<Error> {
+        if (rig->exchanges == already + 2) { // the card has answered
+            EXPECT_EQ(shown, "") << "known to all while the run goes on";
+            return kUnreachable;
+        }
+        EXPECT_EQ(shown, "never told");
+        return std::nullopt;
+    };
+    EXPECT_EQ(rig->work.bootstrap(true).error().code, Errc::BsfUnreachable);
+    EXPECT_EQ(rig->b_tid(), "");
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+}
+
+TEST(CardWork, CancelIsNeverLost) {
+    const auto rig = make_rig();
+    const auto cancelled = [&] {
+        const auto done = rig->work.bootstrap(false);
+        EXPECT_FALSE(done);
+        EXPECT_EQ(done ? Errc::Internal : done.error().code, Errc::Cancelled);
+        EXPECT_EQ(rig->b_tid(), "");
+        EXPECT_EQ(rig->work.state().state, State::Ready);
+        EXPECT_FALSE(rig->interruption.cancel()) << "nothing left to cancel";
+    };
+    EXPECT_FALSE(rig->interruption.cancel()) << "nothing is queued";
+
+    rig->interruption.arm();
+    EXPECT_TRUE(rig->interruption.cancel()); // while it is queued
+    cancelled();
+    EXPECT_EQ(rig->exchanges, 0U);
+
+    rig->interruption.arm();
+    rig->on_exchange = [&]() -> std::optional<Error> { // during an exchange
+        EXPECT_TRUE(rig->interruption.cancel());
+        return std::nullopt;
+    };
+    cancelled();
+    EXPECT_EQ(rig->exchanges, 1U);
+    EXPECT_EQ(rig->authenticates, 0U);
+
+    rig->interruption.arm();
+    rig->on_exchange = {};
+    rig->on_command = [&](ByteView command) { // while the card works
+        if (command[1] == 0x88) {
+            EXPECT_TRUE(rig->interruption.cancel());
+        }
+    };
+    cancelled();
+    EXPECT_GE(rig->authenticates, 1U);
+    EXPECT_EQ(rig->updates, 0U) << "EF_GBABP is left alone";
+
+    rig->interruption.arm();
+    rig->on_command = [&](ByteView command) { // when nothing can stop it any more
+        if (command[1] == 0xD6) {
+            EXPECT_TRUE(rig->interruption.cancel());
+        }
+    };
+    cancelled();
+    EXPECT_EQ(rig->updates, 1U);
+
+    rig->on_command = {};
+    rig->interruption.arm();
+    EXPECT_TRUE(rig->work.bootstrap(false)) << "the next one is another";
+}
+
+TEST(CardWork, CancelLeavesThePresentContextAlone) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto before = rig->b_tid();
+    rig->interruption.arm();
+    EXPECT_TRUE(rig->interruption.cancel());
+    EXPECT_EQ(rig->work.bootstrap(true).error().code, Errc::Cancelled);
+    EXPECT_EQ(rig->b_tid(), before);
+}
+
+TEST(CardWork, CardThatLeavesEndsTheRun) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto old = rig->b_tid();
+    rig->interruption.arm();
+    const auto already = rig->exchanges;
+    rig->on_exchange = [&]() -> std::optional<Error> {
+        EXPECT_FALSE(rig->interruption.card_left(rig->report())) << "it is still there";
+        EXPECT_EQ(rig->b_tid(), old);
+        EXPECT_TRUE(rig->interruption.card_left(rig->report(false)));
+        EXPECT_TRUE(rig->bsf_cancelled);
+        EXPECT_EQ(rig->b_tid(), "") << "at once, not at the end of the run";
+        EXPECT_EQ(rig->work.state().state, State::NoCard);
+        return std::nullopt;
+    };
+    EXPECT_EQ(rig->work.bootstrap(true).error().code, Errc::NoCard);
+    EXPECT_EQ(rig->exchanges, already + 1);
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), old).error().code, Errc::NoCard);
+    rig->work.readers_changed(rig->report(false));
+    EXPECT_FALSE(rig->work.retry_at());
+    rig->on_exchange = {};
+    ++rig->insertions;
+    EXPECT_FALSE(rig->interruption.card_left(rig->report()));
+    rig->work.readers_changed(rig->report());
+    EXPECT_TRUE(rig->work.bootstrap(false));
+}
+
+TEST(CardWork, ReportsThatWaitedAreNotBelieved) {
+    const auto rig = std::make_unique<CardRig>(std::nullopt, Config{});
+    const auto in = rig->report();
+    EXPECT_FALSE(rig->interruption.card_left(in));
+    EXPECT_FALSE(rig->interruption.card_left(rig->report(false)));
+    rig->work.readers_changed(in); // the other one is still queued
+    EXPECT_EQ(rig->connects, 0U);
+    EXPECT_EQ(rig->work.state().state, State::NoCard);
+}
+
+TEST(CardWork, TriesAgainWithBackOff) {
+    const auto rig = std::make_unique<CardRig>(std::nullopt, Config{});
+    const auto from_now = [&] { return rig->work.retry_at().value() - rig->clock.boot_now(); };
+    for (const auto code : {Errc::ReaderBusy, Errc::CardFailed, Errc::TimedOut}) {
+        rig->connect_error = Error{code, 0, "test"};
+        ++rig->insertions;
+        rig->work.readers_changed(rig->report());
+        EXPECT_EQ(from_now(), 1s);
+        rig->work.retry();
+        EXPECT_EQ(from_now(), 2s);
+        for (int i = 0; i < 10; ++i) {
+            rig->work.retry();
+        }
+        EXPECT_EQ(from_now(), 60s);
+    }
+    rig->connect_error.reset();
+    rig->work.retry();
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_FALSE(rig->work.retry_at()) << "no wake-ups of an idle daemon";
+    rig->work.readers_changed({.service = false, .readers = {}});
+    EXPECT_FALSE(rig->work.retry_at());
+}
+
+class PinFile : public ::testing::TestWithParam<bool> {
+protected:
+    PinFile() {
+        std::string name = ::testing::TempDir() + "/pin.XXXXXX";
+        folder = mkdtemp(name.data());
+        config.uicc.pin_file = folder + "/pin";
+        config.uicc.exclusive = GetParam();
+        write("1234");
+    }
+    ~PinFile() override { std::filesystem::remove_all(folder); }
+    void write(const std::string& digits) const {
+        std::ofstream(config.uicc.pin_file) << digits << "\n";
+        std::filesystem::permissions(config.uicc.pin_file, std::filesystem::perms::owner_read |
+                                                               std::filesystem::perms::owner_write);
+    }
+    std::string folder;
+    Config config;
+};
+
+TEST_P(PinFile, RefusedPinIsNeverSentAgain) {
+    write("4321");
+    const auto rig = make_rig("1234", config);
+    EXPECT_EQ(rig->work.state().state, State::PinRequired);
+    EXPECT_EQ(rig->verifies, 1U);
+    EXPECT_FALSE(rig->work.retry_at());
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_FALSE(rig->work.bootstrap(false));
+    }
+    EXPECT_EQ(rig->verifies, 1U);
+    EXPECT_EQ(rig->work.state().pin_attempts_left, 2);
+}
+
+TEST_P(PinFile, NorIsOneThatWasRightBefore) {
+    const auto rig = make_rig("1234", config);
+    ASSERT_EQ(rig->work.state().state, State::Ready);
+    const auto before = rig->verifies;
+    write("4321"); // somebody changed the file, or the card's PIN
+    if (config.uicc.exclusive) {
+        EXPECT_TRUE(rig->work.bootstrap(false));
+        EXPECT_EQ(rig->verifies, before);
+        return;
+    }
+    EXPECT_EQ(rig->work.bootstrap(false).error().code, Errc::PinIncorrect);
+    EXPECT_EQ(rig->work.state().state, State::PinRequired);
+    EXPECT_EQ(rig->verifies, before + 1);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_FALSE(rig->work.bootstrap(false));
+    }
+    EXPECT_EQ(rig->verifies, before + 1);
+}
+
+TEST_P(PinFile, GivenPinIsUsedAndNotKept) {
+    config.uicc.pin_file.clear();
+    const auto rig = make_rig("1234", config);
+    ASSERT_EQ(rig->work.state().state, State::PinRequired);
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("12"))).error().code, Errc::InvalidArgument);
+    EXPECT_EQ(rig->verifies, 0U);
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("4321"))).error().code, Errc::PinIncorrect);
+    EXPECT_EQ(rig->verifies, 1U);
+    EXPECT_FALSE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->verifies, 1U) << "the wrong one is not kept";
+    EXPECT_TRUE(rig->work.send_pin(SecretBytes(as_octets("1234"))));
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("1234"))).error().code, Errc::Rejected);
+    ++rig->insertions;
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.state().state, State::PinRequired) << "not kept for another insertion";
+}
+
+TEST_P(PinFile, GivenPinsStopAtTheFloor) {
+    config.uicc.pin_file.clear();
+    const auto rig = make_rig("1234", config);
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_FALSE(rig->work.send_pin(SecretBytes(as_octets("4321"))));
+    }
+    EXPECT_EQ(rig->verifies, 2U);
+    EXPECT_EQ(rig->work.send_pin(SecretBytes(as_octets("1234"))).error().code, Errc::PinFloor);
+}
+
+INSTANTIATE_TEST_SUITE_P(Access, PinFile, ::testing::Bool(),
+                         [](const auto& tested) { return tested.param ? "Exclusive" : "Shared"; });
+
+} // namespace
+} // namespace mtkey::daemon
