@@ -22,6 +22,7 @@ inline constexpr std::uint16_t kWrongParameters = 0x6A86;
 inline constexpr std::uint16_t kReferenceNotFound = 0x6A88;
 inline constexpr std::uint16_t kWrongOffset = 0x6B00;
 inline constexpr std::uint16_t kInstructionNotSupported = 0x6D00;
+inline constexpr std::uint16_t kClassNotSupported = 0x6E00;
 inline constexpr std::uint16_t kMacFailure = 0x9862;
 inline constexpr std::uint16_t kContextNotSupported = 0x9864;
 inline constexpr std::uint16_t kKeyFreshness = 0x9865;

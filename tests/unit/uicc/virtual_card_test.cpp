@@ -303,7 +303,7 @@ std::set<Errc> allowed(Fault fault, const FaultyReader::Hit& hit) {
             return {kNoHarm, Errc::CardFailed, Errc::PinRequired, Errc::NotSupportedByCard};
         }
         if (fault == Fault::FileMissing) {
-            return {kNoHarm, Errc::CardFailed, Errc::NotSupportedByCard};
+            return {kNoHarm, Errc::CardFailed, Errc::NotSupportedByCard, Errc::NotFound};
         }
         return {kNoHarm, by_status};
     case 0xB0: // READ BINARY, READ RECORD
