@@ -115,7 +115,7 @@ bool CardWorker::enqueue(Job job) {
 void CardWorker::loop() {
     while (auto job = next()) {
         job();
-        if (uicc::stuck_connects() >= kMostStuck) {
+        if (uicc::stuck_threads() >= kMostStuck) {
             log(LogLevel::Error, "pcscd holds our threads: ending, to be started anew");
             reactor_.stop(1);
         }
