@@ -23,6 +23,20 @@ std::string identity_hash(std::string_view iccid, std::string_view impi) {
     return to_hex(sha256({as_octets("mtkey uicc"), lengths, as_octets(iccid), as_octets(impi)}));
 }
 
+bool is_isim(const uicc::Application& application) {
+    return application.entry.kind == uicc::DirEntry::Kind::Isim;
+}
+
+Result<std::string> impi_of(const uicc::Application& application) {
+    return is_isim(application) ? Result<std::string>(application.impi)
+                                : gba::impi_from_imsi(application.imsi, application.mnc_length);
+}
+
+Result<std::string> bsf_fqdn_of(const uicc::Application& application) {
+    return is_isim(application) ? gba::bsf_fqdn_from_impi(application.impi)
+                                : gba::bsf_fqdn_from_imsi(application.imsi, application.mnc_length);
+}
+
 CardState::State state_after(Errc code) {
     using enum CardState::State;
     switch (code) {
@@ -139,6 +153,7 @@ std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
 uicc::OpenOptions CardWork::open_options() {
     uicc::OpenOptions out;
     out.configured_mnc_length = config_.uicc.mnc_length;
+    out.choice = config_.uicc.application;
     out.pin = [this](std::string_view iccid) {
         asked_iccid_ = iccid;
         return pin_for(iccid);
@@ -165,7 +180,12 @@ Result<void> CardWork::open() {
     open_.emplace(Open{std::move(link), nullptr, {}, {}, {}});
     open_->card = MTKEY_TRY(open_->link->begin());
 
-    auto application = uicc::open_usim(*open_->card, open_options());
+    // Before anything else of it is touched, its PIN above all.
+    if (!config_.uicc.iccid.empty() &&
+        MTKEY_TRY(uicc::read_iccid(*open_->card)) != config_.uicc.iccid) {
+        return fail(Errc::NotSupportedByCard, "the UICC is not that of uicc.iccid");
+    }
+    auto application = uicc::open_application(*open_->card, open_options());
     note_apdus();
     if (!application) {
         note_pin(application.error());
@@ -173,8 +193,7 @@ Result<void> CardWork::open() {
     }
     open_->application = *std::move(application);
     pin_attempts_left_ = open_->application.pin_attempts_left;
-    open_->impi =
-        MTKEY_TRY(gba::impi_from_imsi(open_->application.imsi, open_->application.mnc_length));
+    open_->impi = MTKEY_TRY(impi_of(open_->application));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
     state_ = CardState::State::Ready;
     last_error_.reset();
@@ -183,6 +202,7 @@ Result<void> CardWork::open() {
     end_job();
     log(LogLevel::Notice, "UICC ready",
         {{"reader", reader_},
+         {"application", is_isim(open_->application) ? "isim" : "usim"},
          {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
@@ -236,7 +256,8 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
         open_->card = MTKEY_TRY(open_->link->begin());
         // Somebody else may have used the card, and it was reset when we left it: selection and PIN
         // are gone.
-        const auto selected = uicc::reopen_usim(*open_->card, open_->application, open_options());
+        const auto selected =
+            uicc::reopen_application(*open_->card, open_->application, open_options());
         if (!selected) {
             note_pin(selected.error());
             end_job();
@@ -270,11 +291,11 @@ http::ClientSettings CardWork::bsf_settings() const {
 Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     auto settings = bsf_settings();
     if (settings.fqdn.empty()) {
-        settings.fqdn = MTKEY_TRY(
-            gba::bsf_fqdn_from_imsi(open_->application.imsi, open_->application.mnc_length));
+        settings.fqdn = MTKEY_TRY(bsf_fqdn_of(open_->application));
     }
     gba::RunSettings how;
     how.impi = open_->impi;
+    how.application = open_->application.entry.kind;
     how.card_has_gba = open_->application.gba;
     how.gba_context_missing = without_context_.contains(open_->application.iccid);
     how.gbabp_size = open_->application.gbabp_size;

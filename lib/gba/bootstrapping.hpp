@@ -8,6 +8,7 @@
 #include "base/secret.hpp"
 #include "kdf/naf_keys.hpp"
 #include "uicc/card_channel.hpp"
+#include "uicc/directory.hpp"
 
 #include <chrono>
 #include <functional>
@@ -24,8 +25,10 @@ enum class ModePolicy { PreferUicc, RequireUicc, MeOnly };
 
 /// What a run needs to know about the subscriber, its card and the policy.
 struct RunSettings {
-    std::string impi;          ///< Digest username and KDF input
-    bool card_has_gba = false; ///< USIM service 68
+    std::string impi; ///< Digest username and KDF input
+    /// The application that is selected: which EF_GBABP is its.
+    uicc::DirEntry::Kind application = uicc::DirEntry::Kind::Usim;
+    bool card_has_gba = false; ///< USIM service 68, ISIM service 2
     /// card_without_gba was said of this ICCID before: begin with P2 81. What a card with service
     /// 68 must not be given without TLS stays the same.
     bool gba_context_missing = false;
@@ -98,11 +101,12 @@ private:
 };
 
 /// A complete bootstrapping: Ub, AUTHENTICATE, Ub, rspauth, bsf+xml, EF_GBABP (TS 33.220
-/// clauses 4.5.2, 5.3.2; TS 24.109 clause 4 and annex A). Blocks in `card` and `bsf`. The USIM must
-/// be selected and its PIN verified. Nothing is returned, and nothing written to the card, before
-/// rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable, BsfRejected
-/// (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document), SyncFailure
-/// (twice out of sync), MacFailure, ConfigInvalid (3G context, a UICC with GBA and no TLS).
+/// clauses 4.5.2, 5.3.2; TS 24.109 clause 4 and annex A). Blocks in `card` and `bsf`. The USIM
+/// or ISIM must be selected and its PIN verified. Nothing is returned, and nothing written to the
+/// card, before rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable,
+/// BsfRejected (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document),
+/// SyncFailure (twice out of sync), MacFailure, ConfigInvalid (3G context, a UICC with GBA and no
+/// TLS).
 [[nodiscard]] Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf,
                                         const Clock& clock, RandomSource& random,
                                         const RunSettings& settings, const RunEvents& events = {});

@@ -3,7 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
-#include "uicc/application.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <algorithm>
 #include <new>
@@ -160,10 +160,14 @@ Result<void> Run::write_gbabp(const BsfDocument& document) {
         log(LogLevel::Notice, "no EF_GBABP: the bootstrapping is kept in memory only");
         return {};
     }
-    auto written =
-        uicc::update_gbabp(card_, settings_.gbabp_size, document.b_tid, document.lifetime_text);
-    if (!written &&
-        (written.error().code == Errc::InvalidArgument || written.error().code == Errc::NotFound)) {
+    if (!uicc::fits_gbabp(settings_.gbabp_size, document.b_tid, document.lifetime_text)) {
+        log(LogLevel::Warning, "B-TID and lifetime do not fit into EF_GBABP: kept in memory only",
+            {{"size", std::to_string(settings_.gbabp_size)}});
+        return {};
+    }
+    auto written = uicc::update_gbabp(card_, settings_.application, settings_.gbabp_size,
+                                      document.b_tid, document.lifetime_text);
+    if (!written && written.error().code == Errc::NotFound) {
         log_warning("the bootstrapping is kept in memory only", written.error());
         return {};
     }

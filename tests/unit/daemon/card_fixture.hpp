@@ -12,12 +12,14 @@ namespace mtkey::daemon {
 /// goes wrong in between.
 class CardRig {
 public:
-    CardRig(const std::optional<std::string>& pin, Config settings)
+    /// `shape`: what the card differs in.
+    CardRig(const std::optional<std::string>& pin, Config settings,
+            const std::function<void(testbed::CardProfile&)>& shape = {})
         : config(std::move(settings)),
           centre(integration::Network::subscribers("gba-u"), random),
           ub({.fqdn = bsf_fqdn(), .lifetime = std::chrono::hours(24), .gba_u = {}}, centre, store,
              clock, random),
-          card(make_card(pin)) {
+          card(make_card(pin, shape)) {
         work.set_changed([this] {
             ++changes;
             if (on_change) {
@@ -31,6 +33,7 @@ public:
     static std::string imsi() {
         return integration::text(integration::example()["identities"]["imsi"]);
     }
+    static std::string iccid() { return "8900101000000000018"; }
     static kdf::NafId naf_id() {
         return kdf::make_naf_id("kc.example.org", kdf::kDefaultUaId).value();
     }
@@ -63,6 +66,9 @@ public:
     unsigned updates = 0;
     unsigned exchanges = 0;
     unsigned changes = 0;
+    std::string asked_bsf;     ///< FQDN
+    std::string selected_file; ///< identifier in hex, by SELECT
+    std::string updated_file;
     bool bsf_cancelled = false;
     std::optional<Error> connect_error;
     std::function<std::optional<Error>()> on_exchange; ///< before the BSF is asked
@@ -73,12 +79,16 @@ public:
     CardWork work{config, clock, random, interruption, ports()};
 
 private:
-    static testbed::Card make_card(const std::optional<std::string>& pin) {
+    static testbed::Card make_card(const std::optional<std::string>& pin,
+                                   const std::function<void(testbed::CardProfile&)>& shape) {
         testbed::CardProfile profile;
-        profile.iccid = "8900101000000000018";
+        profile.iccid = iccid();
         profile.imsi = imsi();
         if (pin) {
             profile.pin = SecretBytes(as_octets(*pin));
+        }
+        if (shape) {
+            shape(profile);
         }
         auto algorithm = std::move(integration::Network::subscribers("gba-u").front().algorithm);
         return testbed::Card::create(profile, std::move(algorithm), aka::Sqn{}).value();
@@ -98,6 +108,12 @@ private:
             rig_.verifies += instruction == 0x20 && command.size() > 5 ? 1U : 0U;
             rig_.authenticates += instruction == 0x88 ? 1U : 0U;
             rig_.updates += instruction == 0xD6 ? 1U : 0U;
+            if (instruction == 0xA4 && command.size() == 7) {
+                rig_.selected_file = to_hex(command.subspan(5));
+            }
+            if (instruction == 0xD6) {
+                rig_.updated_file = rig_.selected_file;
+            }
             if (rig_.on_command) {
                 rig_.on_command(command);
             }
@@ -140,8 +156,9 @@ private:
                     }
                     return std::make_unique<Link>(*this);
                 },
-                .bsf = [this](http::ClientSettings) -> std::unique_ptr<BsfLink> {
+                .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
                     bsf_cancelled = false;
+                    asked_bsf = settings.fqdn;
                     return std::make_unique<Bsf>(*this);
                 }};
     }

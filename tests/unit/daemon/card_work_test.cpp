@@ -199,6 +199,70 @@ TEST(CardWork, TriesAgainWithBackOff) {
     EXPECT_FALSE(rig->work.retry_at());
 }
 
+uicc::ApplicationChoice chosen(std::string_view text) {
+    return uicc::parse_application_choice(text).value();
+}
+
+void add_applications(testbed::CardProfile& profile) {
+    profile.applications.resize(2);
+    profile.applications[1].kind = testbed::ApplicationKind::Isim;
+}
+
+TEST(CardWork, IsimIsBootstrappedWithItsOwnFilesAndNames) {
+    for (const bool isim : {false, true}) {
+        Config config;
+        config.uicc.application = chosen(isim ? "isim" : "auto");
+        CardRig rig({}, config, add_applications);
+        rig.work.readers_changed(rig.report());
+        ASSERT_EQ(rig.work.state().state, State::Ready);
+        ASSERT_TRUE(rig.work.bootstrap(false));
+        EXPECT_EQ(rig.asked_bsf,
+                  isim ? "bsf.ims.mnc001.mcc001.pub.3gppnetwork.org" : CardRig::bsf_fqdn());
+        EXPECT_EQ(rig.updated_file, isim ? "6fd5" : "6fd6");
+        EXPECT_TRUE(rig.work.naf_key(CardRig::naf_id(), rig.b_tid()));
+    }
+}
+
+TEST(CardWork, IdentityIsThatOfTheApplication) {
+    std::set<std::string> seen;
+    for (const char* application : {"usim", "isim", "a0000000871004"}) {
+        Config config;
+        config.uicc.application = chosen(application);
+        CardRig rig({}, config, [](testbed::CardProfile& profile) {
+            add_applications(profile);
+            profile.applications[1].impi = "user@operator.example";
+        });
+        rig.work.readers_changed(rig.report());
+        ASSERT_EQ(rig.work.state().state, State::Ready);
+        seen.insert(rig.work.state().uicc);
+        rig.on_exchange = [] { return std::optional(kUnreachable); };
+        EXPECT_FALSE(rig.work.bootstrap(false));
+        EXPECT_EQ(rig.asked_bsf, application == std::string_view("usim") ? CardRig::bsf_fqdn()
+                                                                         : "bsf.operator.example");
+    }
+    EXPECT_EQ(seen.size(), 2U);
+}
+
+TEST(CardWork, NoSuchApplicationIsNotReplacedByAnother) {
+    Config config;
+    config.uicc.application = chosen("isim");
+    const auto rig = make_rig({}, config);
+    EXPECT_EQ(rig->work.state().state, State::Failed);
+    EXPECT_EQ(rig->work.state().last_error->code, Errc::NotSupportedByCard);
+    EXPECT_FALSE(rig->work.retry_at());
+}
+
+TEST(CardWork, OnlyTheCardOfTheIccid) {
+    Config config;
+    config.uicc.iccid = CardRig::iccid();
+    EXPECT_EQ(make_rig({}, config)->work.state().state, State::Ready);
+    config.uicc.iccid = "8900101000000000026";
+    const auto rig = make_rig("1234", config);
+    EXPECT_EQ(rig->work.state().state, State::Failed) << "its PIN is not even asked about";
+    EXPECT_EQ(rig->work.state().last_error->code, Errc::NotSupportedByCard);
+    EXPECT_FALSE(rig->work.retry_at());
+}
+
 class PinFile : public ::testing::TestWithParam<bool> {
 protected:
     PinFile() {
