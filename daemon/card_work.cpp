@@ -297,6 +297,7 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     how.impi = open_->impi;
     how.application = open_->application.entry.kind;
     how.card_has_gba = open_->application.gba;
+    how.card_is_shared = !config_.uicc.exclusive;
     how.gba_context_missing = without_context_.contains(open_->application.iccid);
     how.gbabp_size = open_->application.gbabp_size;
     how.policy = config_.gba.mode;
@@ -414,7 +415,7 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
     const auto ks_naf = context_->ks_naf(card, naf_id);
     end_job();
     if (!ks_naf) {
-        if (ks_naf.error().code == Errc::NoKsOnCard) {
+        if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
             context_.reset();
             return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
         }

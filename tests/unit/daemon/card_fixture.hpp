@@ -45,9 +45,24 @@ public:
         reader.raw = insertions << 16;
         return {.service = true, .readers = {reader}};
     }
+    static bool is_derivation(ByteView command) {
+        return command.size() > 5 && command[1] == 0x88 && command[5] == 0xDE;
+    }
     std::string b_tid() const {
         const auto state = work.state();
         return state.context ? state.context->b_tid : "";
+    }
+
+    /// Another program has the card bootstrap with its own challenge, as in shared mode it may.
+    void bootstrap_elsewhere() {
+        const auto bsf = integration::example()["identities"];
+        const auto vector = centre.next_vector(integration::text(bsf["impi"])).value().vector;
+        const auto autn = aka::gba_u_autn(vector.autn, vector.ik, {});
+        Bytes command{0x00, 0x88, 0x00, 0x84, 0x23, 0xDD, 0x10};
+        append(command, vector.rand);
+        command.push_back(0x10);
+        append(command, autn);
+        (void)card.transmit(command);
     }
 
     Config config;
@@ -64,6 +79,8 @@ public:
     unsigned verifies = 0; ///< with digits
     unsigned authenticates = 0;
     unsigned updates = 0;
+    unsigned derivations = 0;
+    unsigned reads = 0; ///< READ BINARY
     unsigned exchanges = 0;
     unsigned changes = 0;
     std::string asked_bsf;     ///< FQDN
@@ -108,6 +125,8 @@ private:
             rig_.verifies += instruction == 0x20 && command.size() > 5 ? 1U : 0U;
             rig_.authenticates += instruction == 0x88 ? 1U : 0U;
             rig_.updates += instruction == 0xD6 ? 1U : 0U;
+            rig_.reads += instruction == 0xB0 ? 1U : 0U;
+            rig_.derivations += is_derivation(command) ? 1U : 0U;
             if (instruction == 0xA4 && command.size() == 7) {
                 rig_.selected_file = to_hex(command.subspan(5));
             }

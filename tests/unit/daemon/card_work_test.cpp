@@ -263,6 +263,68 @@ TEST(CardWork, OnlyTheCardOfTheIccid) {
     EXPECT_FALSE(rig->work.retry_at());
 }
 
+Config shared_card() {
+    Config config;
+    config.uicc.exclusive = false;
+    return config;
+}
+
+TEST(CardWork, ExclusiveCardIsNotAskedForItsRand) {
+    const auto rig = make_rig();
+    const auto before = rig->reads;
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), rig->b_tid()));
+    EXPECT_EQ(rig->reads, before);
+}
+
+TEST(CardWork, SharedCardIsAskedBeforeUpdateAndAroundDerivation) {
+    const auto rig = make_rig({}, shared_card());
+    const auto before = rig->reads;
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->reads, before + 1);
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), rig->b_tid()));
+    EXPECT_EQ(rig->reads, before + 3);
+}
+
+TEST(CardWork, BtidIsNotWrittenBesideAnothersRand) {
+    const auto rig = make_rig({}, shared_card());
+    rig->on_exchange = [&]() -> std::optional<Error> {
+        if (rig->exchanges == 2) {
+            rig->bootstrap_elsewhere();
+        }
+        return std::nullopt;
+    };
+    EXPECT_EQ(rig->work.bootstrap(false).error().code, Errc::BtidStale);
+    EXPECT_EQ(rig->updates, 0U);
+    EXPECT_EQ(rig->b_tid(), "");
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_TRUE(rig->work.bootstrap(false));
+}
+
+TEST(CardWork, NoKeyOfAnothersKs) {
+    for (const bool before : {true, false}) {
+        const auto rig = make_rig({}, shared_card());
+        ASSERT_TRUE(rig->work.bootstrap(false));
+        const auto b_tid = rig->b_tid();
+        bool done = false;
+        rig->on_command = [&](ByteView command) {
+            // With the application selected: before RAND is read, or when it has been.
+            const bool now = before ? command[1] == 0xB0 : CardRig::is_derivation(command);
+            if (now && !done) {
+                done = true;
+                rig->bootstrap_elsewhere();
+            }
+        };
+        EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::BtidStale);
+        EXPECT_TRUE(done);
+        EXPECT_EQ(rig->derivations, before ? 0U : 1U);
+        EXPECT_EQ(rig->b_tid(), "") << "the context goes";
+        EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::BtidStale);
+        ASSERT_TRUE(rig->work.bootstrap(false));
+        EXPECT_TRUE(rig->work.naf_key(CardRig::naf_id(), rig->b_tid()));
+    }
+}
+
 class PinFile : public ::testing::TestWithParam<bool> {
 protected:
     PinFile() {
