@@ -6,6 +6,7 @@
 #include "base/hash.hpp"
 #include "base/steps.hpp"
 #include "gba/identities.hpp"
+#include "uicc/status.hpp"
 
 #include <algorithm>
 
@@ -57,6 +58,36 @@ CardState::State state_after(Errc code) {
     }
 }
 
+bool wants_pin(const Error& error) {
+    const auto state = state_after(error.code);
+    return state == CardState::State::PinRequired || state == CardState::State::PinBlocked;
+}
+
+/// No EF_ICCID, no such class.
+bool looks_like_no_uicc(const Error& error) {
+    return uicc::is_status_error(error) && (error.detail == uicc::sw::kFileNotFound ||
+                                            error.detail == uicc::sw::kInstructionNotSupported ||
+                                            error.detail == uicc::sw::kClassNotSupported);
+}
+
+/// As far as one look can tell: what 6E 00 says may be true of a UICC in a GSM session.
+bool is_no_uicc(const Error& error) {
+    return error.code == Errc::NotSupportedByCard ||
+           (uicc::is_status_error(error) && error.detail == uicc::sw::kFileNotFound);
+}
+
+std::uint32_t event_of(const uicc::ReaderState& reader) {
+    return reader.raw >> 16;
+}
+
+/// Its ICCID is looked at when the card is open: once, and with what else may be wrong with it.
+uicc::ReaderWish wish_of(const UiccConfig& config) {
+    return {.pattern = config.reader,
+            .ignore = config.ignore,
+            .allow_virtual = config.allow_virtual,
+            .iccid = {}};
+}
+
 /// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
 /// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
 /// status word that makes no sense is none of these: the card is there and has answered.
@@ -82,42 +113,176 @@ CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& rando
     }
 }
 
-void CardWork::readers_changed(const uicc::ReaderReport& report) {
-    const uicc::ReaderState* chosen = nullptr;
+void CardWork::tell_skipped(const std::string& reader, std::string_view why) {
+    if (auto& told = told_[reader]; told != why) {
+        told = why;
+        log(LogLevel::Info, "reader not used", {{"reader", reader}, {"why", why}});
+    }
+}
+
+void CardWork::note_readers(const uicc::ReaderReport& report) {
+    readers_.clear();
+    const auto wish = wish_of(config_.uicc);
     for (const auto& reader : report.readers) {
-        if (report.service && reader.present && (chosen == nullptr || reader.name == reader_)) {
-            chosen = &reader;
+        if (const auto why = uicc::refused_by_name(wish, reader.name)) {
+            tell_skipped(reader.name, uicc::describe(*why));
+        } else if (report.service) {
+            readers_.push_back(reader);
         }
     }
-    if (chosen == nullptr) {
-        close(report.readers.empty() ? CardState::State::NoReader : CardState::State::NoCard);
-        reader_.clear();
-        interruption_.use(std::nullopt);
-        return;
+    std::erase_if(told_, [&](const auto& told) {
+        return std::ranges::find(report.readers, told.first, &uicc::ReaderState::name) ==
+               report.readers.end();
+    });
+    std::erase_if(useless_, [&](const auto& card) {
+        return std::ranges::none_of(readers_, [&](const auto& reader) {
+            return reader.name == card.first && reader.present &&
+                   event_of(reader) == card.second.event;
+        });
+    });
+}
+
+const CardWork::Useless* CardWork::useless(const std::string& reader, std::uint32_t event) const {
+    const auto found = useless_.find(reader);
+    return found != useless_.end() && found->second.event == event && found->second.sure
+               ? &found->second
+               : nullptr;
+}
+
+CardWork::Look CardWork::usable_cards() const {
+    Look out;
+    for (const auto& reader : readers_) {
+        if (reader.present && !reader.mute && useless(reader.name, event_of(reader)) == nullptr) {
+            out.emplace_back(reader.name, event_of(reader));
+        }
     }
+    return out;
+}
+
+bool CardWork::worth_another_look() const {
+    using enum CardState::State;
+    switch (state_) {
+    case Ready:
+    case PinRequired:
+    case PinBlocked:
+        return false;
+    case Failed: // tried before
+        return usable_cards() != last_look_;
+    default:
+        return true;
+    }
+}
+
+void CardWork::readers_changed(const uicc::ReaderReport& report) {
+    note_readers(report);
+    const auto here = std::ranges::find(readers_, reader_, &uicc::ReaderState::name);
     // The upper half of the state counts insertions and removals: a card that was out however
     // shortly is another one.
-    const std::uint32_t event = chosen->raw >> 16;
-    const bool known = chosen->name == reader_ && event == event_;
-    if (known && open_ && !chosen->mute) {
-        return;
+    if (here != readers_.end() && here->present && !here->mute && event_of(*here) == event_) {
+        if (open_) {
+            return;
+        }
+        if (!worth_another_look()) {
+            if (useless(reader_, event_) == nullptr) {
+                interruption_.use(Interruption::Place{reader_, event_});
+            }
+            return;
+        }
     }
-    reader_ = chosen->name;
-    event_ = event;
-    if (chosen->mute) {
-        close(CardState::State::Mute);
-        interruption_.use(std::nullopt);
-        return;
-    }
-    interruption_.use(Interruption::Place{reader_, event_});
-    if (known && state_ != CardState::State::Busy && state_ != CardState::State::Mute) {
-        return; // tried before
-    }
-    close(CardState::State::NoCard);
+    close(readers_.empty() ? CardState::State::NoReader : CardState::State::NoCard);
     back_off_ = kFirstBackOff;
-    if (const auto opened = open(); !opened) {
-        failed(opened.error());
+    look_for_card();
+}
+
+void CardWork::look_for_card() {
+    struct Failure {
+        Interruption::Place place;
+        Error error;
+    };
+    std::optional<Failure> later; // may open some time
+    std::optional<Failure> useless_here;
+    const auto back_off = back_off_;
+    auto left = readers_;
+    last_look_ = usable_cards();
+    std::erase_if(left, [&](const auto& reader) {
+        const auto* card = useless(reader.name, event_of(reader));
+        if (card != nullptr && !useless_here) {
+            useless_here = Failure{{reader.name, card->event}, card->why};
+        }
+        return card != nullptr;
+    });
+    while (true) {
+        const auto choice = uicc::choose_reader(left, wish_of(config_.uicc), {});
+        if (!choice.chosen) {
+            for (const auto& skipped : choice.skipped) {
+                tell_skipped(skipped.name, uicc::describe(skipped.why));
+            }
+            break;
+        }
+        reader_ = choice.chosen->name;
+        event_ = event_of(*choice.chosen);
+        interruption_.use(Interruption::Place{reader_, event_});
+        const auto opened = open();
+        const bool waits_for_pin = !opened && wants_pin(opened.error());
+        if (opened || waits_for_pin) {
+            if (!opened) {
+                failed(opened.error());
+            }
+            told_.erase(reader_);
+            for (const auto& skipped : choice.skipped) {
+                tell_skipped(skipped.name, uicc::describe(skipped.why));
+            }
+            return;
+        }
+        const Failure failure{{reader_, event_}, opened.error()};
+        if (of_no_use(failure.error)) {
+            close(CardState::State::Failed);
+            last_error_ = failure.error;
+            tell_skipped(reader_, describe(failure.error));
+            useless_here = useless_here ? useless_here : std::optional(failure);
+        } else {
+            back_off_ = back_off; // one step a look, however many readers
+            failed(failure.error);
+            later = later ? later : std::optional(failure);
+        }
+        std::erase_if(left, [&](const auto& reader) { return reader.name == reader_; });
     }
+    if (const auto& stay = later ? later : useless_here) {
+        reader_ = stay->place.reader;
+        event_ = stay->place.event;
+        const auto when = retry_at_;
+        close(later ? state_after(stay->error.code) : CardState::State::Failed);
+        retry_at_ = later ? when : std::nullopt;
+        last_error_ = stay->error;
+        interruption_.use(later ? std::optional(stay->place) : std::nullopt);
+        return;
+    }
+    interruption_.use(std::nullopt);
+    const auto mute = std::ranges::find_if(
+        readers_, [](const auto& reader) { return reader.present && reader.mute; });
+    if (mute != readers_.end()) {
+        reader_ = mute->name;
+        event_ = event_of(*mute);
+        close(CardState::State::Mute);
+    } else {
+        reader_.clear();
+    }
+}
+
+bool CardWork::of_no_use(const Error& error) {
+    bool sure = error.code == Errc::NotSupportedByCard;
+    if (!sure) {
+        if (!looks_like_no_uicc(error)) {
+            return false;
+        }
+        // Or a UICC in the middle of something; it has been reset since.
+        const auto before = useless_.find(reader_);
+        sure = before != useless_.end() && before->second.event == event_ &&
+               before->second.why.detail == error.detail;
+    }
+    useless_.insert_or_assign(reader_, Useless{event_, error, sure});
+    last_look_ = usable_cards();
+    return sure;
 }
 
 void CardWork::retry() {
@@ -125,9 +290,7 @@ void CardWork::retry() {
     if (open_ || reader_.empty()) {
         return;
     }
-    if (const auto opened = open(); !opened) {
-        failed(opened.error());
-    }
+    look_for_card();
 }
 
 std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
@@ -156,7 +319,11 @@ uicc::OpenOptions CardWork::open_options() {
     out.choice = config_.uicc.application;
     out.pin = [this](std::string_view iccid) {
         asked_iccid_ = iccid;
-        return pin_for(iccid);
+        auto pin = pin_for(iccid);
+        if (open_ && pin) {
+            open_->pin_shown = true;
+        }
+        return pin;
     };
     return out;
 }
@@ -175,9 +342,20 @@ Result<void> CardWork::open() {
     if (interruption_.lost()) {
         return fail(Errc::NoCard, "the UICC has left");
     }
+    if (const auto* card = useless(reader_, event_)) {
+        return std::unexpected(card->why);
+    }
+    auto opened = open_application();
+    if (!opened && open_ && !open_->pin_shown && is_no_uicc(opened.error())) {
+        open_->link->leave_alone();
+    }
+    return opened;
+}
+
+Result<void> CardWork::open_application() {
     auto link = MTKEY_TRY(ports_.connect(reader_));
     apdus_seen_ = 0;
-    open_.emplace(Open{std::move(link), nullptr, {}, {}, {}});
+    open_.emplace(Open{std::move(link), nullptr, {}, {}, {}, false});
     open_->card = MTKEY_TRY(open_->link->begin());
 
     // Before anything else of it is touched, its PIN above all.
@@ -195,6 +373,7 @@ Result<void> CardWork::open() {
     pin_attempts_left_ = open_->application.pin_attempts_left;
     open_->impi = MTKEY_TRY(impi_of(open_->application));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
+    useless_.erase(reader_); // a doubt
     state_ = CardState::State::Ready;
     last_error_.reset();
     retry_at_.reset();
@@ -227,7 +406,7 @@ void CardWork::failed(const Error& error) {
         log_warning("UICC in " + reader_, error);
         using enum CardState::State;
         if (!reader_.empty() && state_ != PinRequired && state_ != PinBlocked &&
-            error.code != Errc::NotSupportedByCard) {
+            error.code != Errc::NotSupportedByCard && useless(reader_, event_) == nullptr) {
             retry_at_ = clock_.boot_now() + back_off_;
             back_off_ = std::min(back_off_ * 2, kLongestBackOff);
         }

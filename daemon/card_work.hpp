@@ -7,12 +7,16 @@
 #include "daemon/config.hpp"
 #include "daemon/interruption.hpp"
 #include "uicc/application.hpp"
+#include "uicc/reader_choice.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace mtkey::daemon {
 
@@ -51,9 +55,29 @@ private:
         uicc::Application application;
         std::string impi;
         std::string uicc; ///< hash of the identity
+        bool pin_shown = false;
     };
+    /// A card in a reader that is no UICC, or not the one that is wanted.
+    struct Useless {
+        std::uint32_t event = 0;
+        Error why;
+        bool sure = true;
+    };
+    using Look = std::vector<std::pair<std::string, std::uint32_t>>; ///< readers and their events
+    [[nodiscard]] Look usable_cards() const;
+    [[nodiscard]] const Useless* useless(const std::string& reader, std::uint32_t event) const;
 
+    void note_readers(const uicc::ReaderReport& report);
+    [[nodiscard]] bool worth_another_look() const;
+    /// Tries reader after reader until a card opens or wants its PIN; else stays with the first
+    /// that may open later.
+    void look_for_card();
+    /// The card is of no use and is not looked at again; when it may be one in a strange state, at
+    /// the second time only.
+    [[nodiscard]] bool of_no_use(const Error& error);
+    void tell_skipped(const std::string& reader, std::string_view why);
     Result<void> open();
+    Result<void> open_application();
     void close(CardState::State state);
     void failed(const Error& error);
     void note_pin(const Error& error);
@@ -80,6 +104,10 @@ private:
     std::optional<Open> open_;
     std::string reader_; ///< where the card is, or would be
     std::uint32_t event_ = 0;
+    std::vector<uicc::ReaderState> readers_; ///< of the last report, those that may be used
+    std::map<std::string, Useless, std::less<>> useless_;
+    std::map<std::string, std::string, std::less<>> told_; ///< why a reader is not used
+    Look last_look_;
     CardState::State state_ = CardState::State::NoReader;
     std::optional<Error> last_error_;
     std::optional<BootTime> retry_at_;

@@ -5,6 +5,8 @@
 #include "integration/parties.hpp"
 
 #include <functional>
+#include <map>
+#include <set>
 
 namespace mtkey::daemon {
 
@@ -33,6 +35,21 @@ public:
     static std::string imsi() {
         return integration::text(integration::example()["identities"]["imsi"]);
     }
+    static testbed::Card make_card(const std::optional<std::string>& pin,
+                                   const std::function<void(testbed::CardProfile&)>& shape) {
+        testbed::CardProfile profile;
+        profile.iccid = iccid();
+        profile.imsi = imsi();
+        if (pin) {
+            profile.pin = SecretBytes(as_octets(*pin));
+        }
+        if (shape) {
+            shape(profile);
+        }
+        auto algorithm = std::move(integration::Network::subscribers("gba-u").front().algorithm);
+        return testbed::Card::create(profile, std::move(algorithm), aka::Sqn{}).value();
+    }
+
     static std::string iccid() { return "8900101000000000018"; }
     static kdf::NafId naf_id() {
         return kdf::make_naf_id("kc.example.org", kdf::kDefaultUaId).value();
@@ -44,6 +61,19 @@ public:
         reader.present = present;
         reader.raw = insertions << 16;
         return {.service = true, .readers = {reader}};
+    }
+    /// Readers that all hold cards, with pcscd's counter.
+    static uicc::ReaderReport
+    report_of(const std::vector<std::pair<std::string, std::uint32_t>>& readers) {
+        uicc::ReaderReport out;
+        for (const auto& [name, event] : readers) {
+            uicc::ReaderState reader;
+            reader.name = name;
+            reader.present = true;
+            reader.raw = event << 16;
+            out.readers.push_back(reader);
+        }
+        return out;
     }
     static bool is_derivation(ByteView command) {
         return command.size() > 5 && command[1] == 0x88 && command[5] == 0xDE;
@@ -88,6 +118,11 @@ public:
     std::string updated_file;
     bool bsf_cancelled = false;
     std::optional<Error> connect_error;
+    std::map<std::string, Error> connect_errors;     ///< by reader
+    std::map<std::string, testbed::Card> more_cards; ///< in other readers than "reader"
+    std::set<std::string> bank_cards;                ///< readers that hold one
+    std::vector<std::string> connected;              ///< readers, in order
+    std::vector<std::string> left_alone;
     std::function<std::optional<Error>()> on_exchange; ///< before the BSF is asked
     std::function<void(ByteView)> on_command;          ///< before the card gets it
     std::function<void()> on_change;
@@ -96,26 +131,19 @@ public:
     CardWork work{config, clock, random, interruption, ports()};
 
 private:
-    static testbed::Card make_card(const std::optional<std::string>& pin,
-                                   const std::function<void(testbed::CardProfile&)>& shape) {
-        testbed::CardProfile profile;
-        profile.iccid = iccid();
-        profile.imsi = imsi();
-        if (pin) {
-            profile.pin = SecretBytes(as_octets(*pin));
-        }
-        if (shape) {
-            shape(profile);
-        }
-        auto algorithm = std::move(integration::Network::subscribers("gba-u").front().algorithm);
-        return testbed::Card::create(profile, std::move(algorithm), aka::Sqn{}).value();
-    }
-
     class Link final : public CardLink, private uicc::RawCard {
     public:
-        explicit Link(CardRig& rig) : rig_(rig) { rig_.card.reset(); }
+        Link(CardRig& rig, std::string reader, testbed::Card* card)
+            : rig_(rig), reader_(std::move(reader)), card_(card) {
+            Link::end();
+        }
         [[nodiscard]] Result<uicc::CardChannel*> begin() override { return &mapped_; }
-        void end() override { rig_.card.reset(); }
+        void end() override {
+            if (card_ != nullptr) {
+                card_->reset();
+            }
+        }
+        void leave_alone() override { rig_.left_alone.push_back(reader_); }
         [[nodiscard]] unsigned apdu_count() const override { return apdus_; }
 
     private:
@@ -136,9 +164,11 @@ private:
             if (rig_.on_command) {
                 rig_.on_command(command);
             }
-            return rig_.card.transmit(command);
+            return card_ != nullptr ? card_->transmit(command) : SecretBytes(Bytes{0x6A, 0x82});
         }
         CardRig& rig_;
+        std::string reader_;
+        testbed::Card* card_; ///< none = a bank card
         uicc::MappedChannel mapped_{*this, uicc::Protocol::T0};
         unsigned apdus_ = 0;
     };
@@ -168,12 +198,19 @@ private:
     };
 
     CardPorts ports() {
-        return {.connect = [this](const std::string&) -> Result<std::unique_ptr<CardLink>> {
+        return {.connect = [this](const std::string& reader) -> Result<std::unique_ptr<CardLink>> {
                     ++connects;
+                    connected.push_back(reader);
                     if (connect_error) {
                         return std::unexpected(*connect_error);
                     }
-                    return std::make_unique<Link>(*this);
+                    if (connect_errors.contains(reader)) {
+                        return std::unexpected(connect_errors.at(reader));
+                    }
+                    const auto other = more_cards.find(reader);
+                    auto* here = other != more_cards.end() ? &other->second : &card;
+                    return std::make_unique<Link>(*this, reader,
+                                                  bank_cards.contains(reader) ? nullptr : here);
                 },
                 .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
                     bsf_cancelled = false;

@@ -325,6 +325,116 @@ TEST(CardWork, NoKeyOfAnothersKs) {
     }
 }
 
+using Names = std::vector<std::string>;
+
+testbed::Card isim_only(const std::string& iccid) {
+    return CardRig::make_card({}, [&](testbed::CardProfile& profile) {
+        profile.iccid = iccid;
+        profile.applications.resize(1);
+        profile.applications[0].kind = testbed::ApplicationKind::Isim;
+    });
+}
+
+TEST(CardWork, CardOfNoUseIsLeftAloneAndTheNextReaderTried) {
+    Config config;
+    config.uicc.application = chosen("usim");
+    CardRig rig({}, config);
+    rig.more_cards.emplace("a", isim_only("8900101000000000026"));
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"reader", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.work.state().reader, "reader");
+    EXPECT_EQ(rig.connected, (Names{"a", "reader"}));
+    EXPECT_EQ(rig.left_alone, Names{"a"});
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"reader", 1}}));
+    EXPECT_EQ(rig.connected.size(), 2U);
+
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}}));
+    EXPECT_EQ(rig.connected.size(), 2U) << "known to be of no use";
+    EXPECT_EQ(rig.work.state().state, State::Failed);
+    EXPECT_EQ(rig.work.state().last_error->code, Errc::NotSupportedByCard);
+    EXPECT_FALSE(rig.work.retry_at());
+    EXPECT_EQ(rig.work.bootstrap(false).error().code, Errc::NotSupportedByCard);
+    EXPECT_EQ(rig.connected.size(), 2U);
+    EXPECT_FALSE(rig.work.retry_at());
+
+    rig.work.readers_changed(CardRig::report_of({{"a", 3}}));
+    EXPECT_EQ(rig.connected.size(), 3U) << "another card, for all we know";
+    rig.work.readers_changed(CardRig::report_of({{"a", 3}, {"reader", 3}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.connected, (Names{"a", "reader", "a", "reader"}));
+}
+
+TEST(CardWork, CardThatLooksLikeNoUiccIsLookedAtTwice) {
+    CardRig rig({}, {});
+    rig.bank_cards = {"a"};
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Failed);
+    ASSERT_TRUE(rig.work.retry_at());
+    rig.work.retry();
+    EXPECT_FALSE(rig.work.retry_at());
+    EXPECT_EQ(rig.connected, (Names{"a", "a"}));
+    EXPECT_EQ(rig.left_alone, rig.connected) << "somebody else's, never reset";
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}}));
+    EXPECT_FALSE(rig.work.bootstrap(false));
+    EXPECT_EQ(rig.connected.size(), 2U);
+    EXPECT_FALSE(rig.work.retry_at());
+}
+
+TEST(CardWork, CardThatGotItsPinIsNotLeftOpen) {
+    CardRig rig("1234", {}, [](testbed::CardProfile& profile) {
+        testbed::FileProfile imsi;
+        imsi.where = testbed::ApplicationKind::Usim;
+        imsi.fid = 0x6F07;
+        imsi.missing = true;
+        profile.files.push_back(imsi);
+    });
+    rig.work.readers_changed(rig.report());
+    ASSERT_EQ(rig.work.state().state, State::PinRequired);
+    EXPECT_FALSE(rig.work.send_pin(SecretBytes(as_octets("1234"))));
+    EXPECT_EQ(rig.verifies, 1U);
+    EXPECT_EQ(rig.left_alone, Names{});
+}
+
+TEST(CardWork, ReaderThatFailsKeepsNobodyFromTheNext) {
+    CardRig rig({}, {});
+    rig.connect_errors["a"] = Error{Errc::CardFailed, 0, "a"};
+    rig.connect_errors["b"] = Error{Errc::ReaderBusy, 0, "b"};
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"b", 1}}));
+    EXPECT_EQ(rig.work.state().reader, "a");
+    EXPECT_EQ(rig.work.state().last_error->code, Errc::CardFailed);
+    EXPECT_EQ(rig.work.retry_at().value() - rig.clock.boot_now(), 1s) << "one step a look";
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"b", 1}}));
+    EXPECT_EQ(rig.connected, (Names{"a", "b"})) << "nothing new";
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"b", 1}, {"reader", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.work.state().reader, "reader");
+    EXPECT_TRUE(rig.work.bootstrap(false));
+}
+
+TEST(CardWork, TheIccidChoosesTheReader) {
+    Config config;
+    config.uicc.iccid = "8900101000000000026";
+    CardRig rig("1234", config);
+    rig.more_cards.emplace("b", isim_only("8900101000000000026"));
+    rig.work.readers_changed(CardRig::report_of({{"reader", 1}, {"b", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.work.state().reader, "b");
+    EXPECT_EQ(rig.left_alone, Names{"reader"});
+}
+
+TEST(CardWork, ReadersThatMayNotBeUsedAreNot) {
+    Config config;
+    config.uicc.reader = "read*";
+    config.uicc.ignore = {"reader 2*"};
+    CardRig rig({}, config);
+    rig.work.readers_changed(CardRig::report_of({{"other", 1}, {"reader 2", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::NoReader);
+    CardRig any({}, {});
+    any.work.readers_changed(CardRig::report_of({{"Virtual PCD 00 00", 1}}));
+    EXPECT_EQ(any.work.state().state, State::NoReader);
+    EXPECT_EQ(rig.connects + any.connects, 0U);
+}
+
 class PinFile : public ::testing::TestWithParam<bool> {
 protected:
     PinFile() {
