@@ -6,6 +6,8 @@
 #include "base/hash.hpp"
 #include "base/steps.hpp"
 #include "gba/identities.hpp"
+#include "uicc/gba_files.hpp"
+#include "uicc/pcsc_context.hpp"
 #include "uicc/status.hpp"
 
 #include <algorithm>
@@ -16,6 +18,8 @@ namespace {
 // A card that could not be opened is tried again: it may be held by another program, or just in.
 constexpr std::chrono::seconds kFirstBackOff{1};
 constexpr std::chrono::seconds kLongestBackOff{60};
+// design.md decision 6.
+constexpr std::chrono::seconds kGrace{3};
 
 std::string identity_hash(std::string_view iccid, std::string_view impi) {
     Bytes lengths;
@@ -175,6 +179,16 @@ bool CardWork::worth_another_look() const {
 
 void CardWork::readers_changed(const uicc::ReaderReport& report) {
     note_readers(report);
+    if (!report.service) {
+        begin_grace();
+    } else if (grace_) {
+        const bool present = std::ranges::any_of(readers_, &uicc::ReaderState::present);
+        if (grace_->card_seen && !present) {
+            end_grace(); // removed
+        } else {
+            grace_->card_seen = present;
+        }
+    }
     const auto here = std::ranges::find(readers_, reader_, &uicc::ReaderState::name);
     // The upper half of the state counts insertions and removals: a card that was out however
     // shortly is another one.
@@ -285,7 +299,17 @@ bool CardWork::of_no_use(const Error& error) {
     return sure;
 }
 
+std::optional<BootTime> CardWork::retry_at() const {
+    return grace_ && (!retry_at_ || grace_->until < *retry_at_) ? grace_->until : retry_at_;
+}
+
 void CardWork::retry() {
+    if (grace_ && clock_.boot_now() >= grace_->until) {
+        end_grace();
+        if (!retry_at_ || clock_.boot_now() < *retry_at_) {
+            return;
+        }
+    }
     retry_at_.reset();
     if (open_ || reader_.empty()) {
         return;
@@ -338,10 +362,16 @@ void CardWork::note_pin(const Error& error) {
     }
 }
 
-Result<void> CardWork::open() {
-    if (interruption_.lost()) {
-        return fail(Errc::NoCard, "the UICC has left");
+Result<void> CardWork::gone() const {
+    if (!interruption_.lost()) {
+        return {};
     }
+    return interruption_.service_gone() ? fail(Errc::NoReader, "pcscd has gone")
+                                        : fail(Errc::NoCard, "the UICC has left");
+}
+
+Result<void> CardWork::open() {
+    MTKEY_CHECK(gone());
     if (const auto* card = useless(reader_, event_)) {
         return std::unexpected(card->why);
     }
@@ -374,6 +404,7 @@ Result<void> CardWork::open_application() {
     open_->impi = MTKEY_TRY(impi_of(open_->application));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
     useless_.erase(reader_); // a doubt
+    MTKEY_CHECK(settle_grace());
     state_ = CardState::State::Ready;
     last_error_.reset();
     retry_at_.reset();
@@ -387,9 +418,51 @@ Result<void> CardWork::open_application() {
     return {};
 }
 
+void CardWork::begin_grace() {
+    if (!grace_ && open_ && context_) {
+        grace_ = Grace{open_->uicc, clock_.boot_now() + kGrace};
+    }
+}
+
+void CardWork::end_grace() {
+    if (grace_) {
+        context_.reset();
+        grace_.reset();
+        log(LogLevel::Notice, "the UICC is not back in time: its keys are wiped");
+    }
+}
+
+Result<void> CardWork::settle_grace() {
+    if (!grace_) {
+        return {};
+    }
+    bool same = context_ && grace_->uicc == open_->uicc && clock_.boot_now() < grace_->until;
+    if (same && context_->mode() == gba::Mode::GbaU) {
+        // Meanwhile it was anybody's.
+        same = open_->application.gbabp_size > 0 &&
+               MTKEY_TRY(uicc::read_gbabp_rand(*open_->card, open_->application.entry.kind)) ==
+                   context_->rand();
+    }
+    if (!same) {
+        context_.reset();
+    }
+    grace_.reset();
+    log(LogLevel::Notice, "UICC again after pcscd was away", {{"keys", same ? "kept" : "wiped"}});
+    return {};
+}
+
+void CardWork::end() {
+    grace_.reset();
+    close(CardState::State::NoCard);
+    reader_.clear();
+    interruption_.use(std::nullopt);
+}
+
 void CardWork::close(CardState::State state) {
     // Ks, Ks_(ext)_NAF and B-TID go with the card (design.md decision 6).
-    context_.reset();
+    if (!grace_) {
+        context_.reset();
+    }
     given_pin_.reset();
     retry_at_.reset();
     if (open_) {
@@ -401,6 +474,9 @@ void CardWork::close(CardState::State state) {
 }
 
 void CardWork::failed(const Error& error) {
+    if (interruption_.service_gone() || uicc::is_service_away(error)) {
+        begin_grace();
+    }
     if (state_ != CardState::State::Ready || ends_card(error)) {
         close(state_after(error.code));
         log_warning("UICC in " + reader_, error);
@@ -421,9 +497,7 @@ void CardWork::note_apdus() {
 }
 
 Result<uicc::CardChannel*> CardWork::begin_job() {
-    if (interruption_.lost()) {
-        return fail(Errc::NoCard, "the UICC has left");
-    }
+    MTKEY_CHECK(gone());
     if (!open_) {
         if (reader_.empty()) {
             return fail(state_ == CardState::State::NoReader ? Errc::NoReader : Errc::NoCard);
@@ -510,7 +584,7 @@ gba::RunEvents CardWork::run_events() {
 }
 
 std::optional<keys::ContextFacts> CardWork::facts() const {
-    if (!context_) {
+    if (!context_ || grace_) {
         return std::nullopt;
     }
     return keys::ContextFacts{.b_tid = context_->b_tid(),
@@ -528,6 +602,11 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
         return std::nullopt;
     }
     auto* card = MTKEY_TRY(begin_job());
+    const auto back = facts();
+    if (!force && back && keys::usable(*back, clock_)) { // pcscd was away
+        end_job();
+        return std::nullopt;
+    }
     const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
                          !without_context_.contains(open_->application.iccid);
     emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
@@ -574,9 +653,12 @@ Result<void> CardWork::bootstrap(bool force) {
 }
 
 Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
-    if (interruption_.lost()) {
-        failed(Error{Errc::NoCard, 0, "the UICC has left"});
-        return std::unexpected(*last_error_);
+    if (const auto lost = gone(); !lost) {
+        failed(lost.error());
+        return std::unexpected(lost.error());
+    }
+    if (grace_) {
+        return fail(Errc::NoReader, "pcscd has gone");
     }
     if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
         return fail(Errc::BtidStale, masked_b_tid(b_tid));
@@ -620,6 +702,7 @@ Result<void> CardWork::discard(const std::string& b_tid) {
         return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
     }
     context_.reset();
+    grace_.reset();
     return {};
 }
 
@@ -650,7 +733,7 @@ CardState CardWork::state() const {
     out.last_error = last_error_;
     if (interruption_.lost()) {
         // The job that closes it comes behind the one under way.
-        out.state = CardState::State::NoCard;
+        out.state = state_after(gone().error().code);
         return out;
     }
     if (open_) {
@@ -661,7 +744,7 @@ CardState CardWork::state() const {
         out.naf_key_centers = open_->application.naf_key_centers;
     }
     out.context = facts();
-    if (context_) {
+    if (out.context) {
         out.mode = context_->mode();
         out.counts = context_->counts();
     }

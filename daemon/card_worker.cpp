@@ -116,7 +116,7 @@ void CardWorker::loop() {
         }
     }
     // Here, because the PC/SC handles belong to this thread.
-    work_.readers_changed(uicc::ReaderReport{.service = false, .readers = {}});
+    work_.end();
     const std::scoped_lock lock(mutex_);
     ended_ = true;
     stopped_.notify_all();

@@ -118,6 +118,7 @@ public:
     std::string updated_file;
     bool bsf_cancelled = false;
     std::optional<Error> connect_error;
+    std::optional<Error> command_error;
     std::map<std::string, Error> connect_errors;     ///< by reader
     std::map<std::string, testbed::Card> more_cards; ///< in other readers than "reader"
     std::set<std::string> bank_cards;                ///< readers that hold one
@@ -163,6 +164,9 @@ private:
             }
             if (rig_.on_command) {
                 rig_.on_command(command);
+            }
+            if (rig_.command_error) {
+                return std::unexpected(*rig_.command_error);
             }
             return card_ != nullptr ? card_->transmit(command) : SecretBytes(Bytes{0x6A, 0x82});
         }

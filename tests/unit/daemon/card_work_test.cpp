@@ -435,6 +435,114 @@ TEST(CardWork, ReadersThatMayNotBeUsedAreNot) {
     EXPECT_EQ(rig.connects + any.connects, 0U);
 }
 
+const uicc::ReaderReport kServiceAway{.service = false, .readers = {}};
+
+TEST(CardWork, PcscdAwayForAMomentLosesNothing) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    EXPECT_TRUE(rig->interruption.card_left(kServiceAway));
+    rig->work.readers_changed(kServiceAway);
+    EXPECT_EQ(rig->b_tid(), "") << "not used";
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoReader);
+    EXPECT_EQ(rig->work.state().state, State::NoReader);
+    EXPECT_EQ(rig->work.retry_at().value() - rig->clock.boot_now(), 3s);
+    rig->clock.advance(2s);
+    rig->work.readers_changed({.service = true, .readers = {}}); // not found yet
+    rig->clock.advance(999ms);
+    EXPECT_FALSE(rig->interruption.card_left(rig->report()));
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->b_tid(), b_tid);
+    EXPECT_FALSE(rig->work.retry_at());
+    EXPECT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    EXPECT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->exchanges, 2U) << "one bootstrapping";
+}
+
+TEST(CardWork, PcscdAwayForLongIsTheEnd) {
+    for (const bool in_time : {true, false}) {
+        const auto rig = make_rig();
+        ASSERT_TRUE(rig->work.bootstrap(false));
+        const auto b_tid = rig->b_tid();
+        rig->work.readers_changed(kServiceAway);
+        rig->clock.advance(3s);
+        if (in_time) { // else the wake-up comes late
+            rig->work.retry();
+            EXPECT_FALSE(rig->work.retry_at());
+            EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound) << "wiped";
+        }
+        rig->work.readers_changed(rig->report());
+        EXPECT_EQ(rig->work.state().state, State::Ready);
+        EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound);
+    }
+}
+
+TEST(CardWork, AfterPcscdOnlyTheSameCardGoesOn) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    auto b_tid = rig->b_tid();
+    rig->work.readers_changed(kServiceAway);
+    rig->bootstrap_elsewhere();
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound) << "another Ks";
+
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    b_tid = rig->b_tid();
+    rig->work.readers_changed(kServiceAway);
+    rig->more_cards.emplace("reader", isim_only("8900101000000000026"));
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound) << "another card";
+}
+
+TEST(CardWork, CardRemovedInTheTimeOfGraceIsGone) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    rig->work.readers_changed(kServiceAway);
+    rig->connect_error = Error{Errc::ReaderBusy, 0, "reader"};
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.retry_at().value() - rig->clock.boot_now(), 1s);
+    rig->work.readers_changed(rig->report(false));
+    EXPECT_FALSE(rig->work.retry_at());
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound);
+}
+
+TEST(CardWork, JobThatFindsPcscdGoneLosesNothing) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    rig->command_error = Error{Errc::NoReader, 0x8010001D, "reader"}; // SCARD_E_NO_SERVICE
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoReader);
+    EXPECT_EQ(rig->b_tid(), "");
+    rig->command_error.reset();
+    rig->clock.advance(1s);
+    rig->work.retry();
+    EXPECT_EQ(rig->b_tid(), b_tid);
+
+    rig->command_error = Error{Errc::NoCard, 0x80100069, "reader"}; // SCARD_W_REMOVED_CARD
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoCard);
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound);
+}
+
+TEST(CardWork, RunThatPcscdEndsHarmsNobody) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    rig->on_exchange = [&]() -> std::optional<Error> {
+        EXPECT_TRUE(rig->interruption.card_left(kServiceAway));
+        EXPECT_TRUE(rig->bsf_cancelled);
+        return std::nullopt;
+    };
+    EXPECT_EQ(rig->work.bootstrap(true).error().code, Errc::NoReader);
+    rig->work.readers_changed(kServiceAway);
+    EXPECT_FALSE(rig->interruption.card_left(rig->report()));
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->b_tid(), b_tid);
+}
+
 class PinFile : public ::testing::TestWithParam<bool> {
 protected:
     PinFile() {
