@@ -23,6 +23,7 @@ public:
     }
     void end() override { transaction_.reset(); }
     [[nodiscard]] unsigned apdu_count() const override { return session_.card.apdu_count(); }
+    void leave_alone() override { session_.card.set_disposition(uicc::Disposition::Leave); }
 
 private:
     uicc::CardSession session_;

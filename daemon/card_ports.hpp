@@ -20,6 +20,8 @@ public:
     [[nodiscard]] virtual Result<uicc::CardChannel*> begin() = 0;
     virtual void end() = 0;
     [[nodiscard]] virtual unsigned apdu_count() const = 0; ///< since it was connected
+    /// The card is not reset when this ends: it is none of ours, and has got no PIN from us.
+    virtual void leave_alone() {}
 };
 
 /// The BSF for one run.

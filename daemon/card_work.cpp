@@ -6,6 +6,9 @@
 #include "base/hash.hpp"
 #include "base/steps.hpp"
 #include "gba/identities.hpp"
+#include "uicc/gba_files.hpp"
+#include "uicc/pcsc_context.hpp"
+#include "uicc/status.hpp"
 
 #include <algorithm>
 
@@ -15,12 +18,28 @@ namespace {
 // A card that could not be opened is tried again: it may be held by another program, or just in.
 constexpr std::chrono::seconds kFirstBackOff{1};
 constexpr std::chrono::seconds kLongestBackOff{60};
+// design.md decision 6.
+constexpr std::chrono::seconds kGrace{3};
 
 std::string identity_hash(std::string_view iccid, std::string_view impi) {
     Bytes lengths;
     append_u16(lengths, iccid.size());
     append_u16(lengths, impi.size());
     return to_hex(sha256({as_octets("mtkey uicc"), lengths, as_octets(iccid), as_octets(impi)}));
+}
+
+bool is_isim(const uicc::Application& application) {
+    return application.entry.kind == uicc::DirEntry::Kind::Isim;
+}
+
+Result<std::string> impi_of(const uicc::Application& application) {
+    return is_isim(application) ? Result<std::string>(application.impi)
+                                : gba::impi_from_imsi(application.imsi, application.mnc_length);
+}
+
+Result<std::string> bsf_fqdn_of(const uicc::Application& application) {
+    return is_isim(application) ? gba::bsf_fqdn_from_impi(application.impi)
+                                : gba::bsf_fqdn_from_imsi(application.imsi, application.mnc_length);
 }
 
 CardState::State state_after(Errc code) {
@@ -41,6 +60,36 @@ CardState::State state_after(Errc code) {
     default:
         return Failed;
     }
+}
+
+bool wants_pin(const Error& error) {
+    const auto state = state_after(error.code);
+    return state == CardState::State::PinRequired || state == CardState::State::PinBlocked;
+}
+
+/// No EF_ICCID, no such class.
+bool looks_like_no_uicc(const Error& error) {
+    return uicc::is_status_error(error) && (error.detail == uicc::sw::kFileNotFound ||
+                                            error.detail == uicc::sw::kInstructionNotSupported ||
+                                            error.detail == uicc::sw::kClassNotSupported);
+}
+
+/// As far as one look can tell: what 6E 00 says may be true of a UICC in a GSM session.
+bool is_no_uicc(const Error& error) {
+    return error.code == Errc::NotSupportedByCard ||
+           (uicc::is_status_error(error) && error.detail == uicc::sw::kFileNotFound);
+}
+
+std::uint32_t event_of(const uicc::ReaderState& reader) {
+    return reader.raw >> 16;
+}
+
+/// Its ICCID is looked at when the card is open: once, and with what else may be wrong with it.
+uicc::ReaderWish wish_of(const UiccConfig& config) {
+    return {.pattern = config.reader,
+            .ignore = config.ignore,
+            .allow_virtual = config.allow_virtual,
+            .iccid = {}};
 }
 
 /// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
@@ -68,52 +117,204 @@ CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& rando
     }
 }
 
-void CardWork::readers_changed(const uicc::ReaderReport& report) {
-    const uicc::ReaderState* chosen = nullptr;
-    for (const auto& reader : report.readers) {
-        if (report.service && reader.present && (chosen == nullptr || reader.name == reader_)) {
-            chosen = &reader;
-        }
-    }
-    if (chosen == nullptr) {
-        close(report.readers.empty() ? CardState::State::NoReader : CardState::State::NoCard);
-        reader_.clear();
-        interruption_.use(std::nullopt);
-        return;
-    }
-    // The upper half of the state counts insertions and removals: a card that was out however
-    // shortly is another one.
-    const std::uint32_t event = chosen->raw >> 16;
-    const bool known = chosen->name == reader_ && event == event_;
-    if (known && open_ && !chosen->mute) {
-        return;
-    }
-    reader_ = chosen->name;
-    event_ = event;
-    if (chosen->mute) {
-        close(CardState::State::Mute);
-        interruption_.use(std::nullopt);
-        return;
-    }
-    interruption_.use(Interruption::Place{reader_, event_});
-    if (known && state_ != CardState::State::Busy && state_ != CardState::State::Mute) {
-        return; // tried before
-    }
-    close(CardState::State::NoCard);
-    back_off_ = kFirstBackOff;
-    if (const auto opened = open(); !opened) {
-        failed(opened.error());
+void CardWork::tell_skipped(const std::string& reader, std::string_view why) {
+    if (auto& told = told_[reader]; told != why) {
+        told = why;
+        log(LogLevel::Info, "reader not used", {{"reader", reader}, {"why", why}});
     }
 }
 
+void CardWork::note_readers(const uicc::ReaderReport& report) {
+    readers_.clear();
+    const auto wish = wish_of(config_.uicc);
+    for (const auto& reader : report.readers) {
+        if (const auto why = uicc::refused_by_name(wish, reader.name)) {
+            tell_skipped(reader.name, uicc::describe(*why));
+        } else if (report.service) {
+            readers_.push_back(reader);
+        }
+    }
+    std::erase_if(told_, [&](const auto& told) {
+        return std::ranges::find(report.readers, told.first, &uicc::ReaderState::name) ==
+               report.readers.end();
+    });
+    std::erase_if(useless_, [&](const auto& card) {
+        return std::ranges::none_of(readers_, [&](const auto& reader) {
+            return reader.name == card.first && reader.present &&
+                   event_of(reader) == card.second.event;
+        });
+    });
+}
+
+const CardWork::Useless* CardWork::useless(const std::string& reader, std::uint32_t event) const {
+    const auto found = useless_.find(reader);
+    return found != useless_.end() && found->second.event == event && found->second.sure
+               ? &found->second
+               : nullptr;
+}
+
+CardWork::Look CardWork::usable_cards() const {
+    Look out;
+    for (const auto& reader : readers_) {
+        if (reader.present && !reader.mute && useless(reader.name, event_of(reader)) == nullptr) {
+            out.emplace_back(reader.name, event_of(reader));
+        }
+    }
+    return out;
+}
+
+bool CardWork::worth_another_look() const {
+    using enum CardState::State;
+    switch (state_) {
+    case Ready:
+    case PinRequired:
+    case PinBlocked:
+        return false;
+    case Failed: // tried before
+        return usable_cards() != last_look_;
+    default:
+        return true;
+    }
+}
+
+void CardWork::readers_changed(const uicc::ReaderReport& report) {
+    note_readers(report);
+    if (!report.service) {
+        begin_grace();
+    } else if (grace_) {
+        const bool present = std::ranges::any_of(readers_, &uicc::ReaderState::present);
+        if (grace_->card_seen && !present) {
+            end_grace(); // removed
+        } else {
+            grace_->card_seen = present;
+        }
+    }
+    const auto here = std::ranges::find(readers_, reader_, &uicc::ReaderState::name);
+    // The upper half of the state counts insertions and removals: a card that was out however
+    // shortly is another one.
+    if (here != readers_.end() && here->present && !here->mute && event_of(*here) == event_) {
+        if (open_) {
+            return;
+        }
+        if (!worth_another_look()) {
+            if (useless(reader_, event_) == nullptr) {
+                interruption_.use(Interruption::Place{reader_, event_});
+            }
+            return;
+        }
+    }
+    close(readers_.empty() ? CardState::State::NoReader : CardState::State::NoCard);
+    back_off_ = kFirstBackOff;
+    look_for_card();
+}
+
+void CardWork::look_for_card() {
+    struct Failure {
+        Interruption::Place place;
+        Error error;
+    };
+    std::optional<Failure> later; // may open some time
+    std::optional<Failure> useless_here;
+    const auto back_off = back_off_;
+    auto left = readers_;
+    last_look_ = usable_cards();
+    std::erase_if(left, [&](const auto& reader) {
+        const auto* card = useless(reader.name, event_of(reader));
+        if (card != nullptr && !useless_here) {
+            useless_here = Failure{{reader.name, card->event}, card->why};
+        }
+        return card != nullptr;
+    });
+    while (true) {
+        const auto choice = uicc::choose_reader(left, wish_of(config_.uicc), {});
+        if (!choice.chosen) {
+            for (const auto& skipped : choice.skipped) {
+                tell_skipped(skipped.name, uicc::describe(skipped.why));
+            }
+            break;
+        }
+        reader_ = choice.chosen->name;
+        event_ = event_of(*choice.chosen);
+        interruption_.use(Interruption::Place{reader_, event_});
+        const auto opened = open();
+        const bool waits_for_pin = !opened && wants_pin(opened.error());
+        if (opened || waits_for_pin) {
+            if (!opened) {
+                failed(opened.error());
+            }
+            told_.erase(reader_);
+            for (const auto& skipped : choice.skipped) {
+                tell_skipped(skipped.name, uicc::describe(skipped.why));
+            }
+            return;
+        }
+        const Failure failure{{reader_, event_}, opened.error()};
+        if (of_no_use(failure.error)) {
+            close(CardState::State::Failed);
+            last_error_ = failure.error;
+            tell_skipped(reader_, describe(failure.error));
+            useless_here = useless_here ? useless_here : std::optional(failure);
+        } else {
+            back_off_ = back_off; // one step a look, however many readers
+            failed(failure.error);
+            later = later ? later : std::optional(failure);
+        }
+        std::erase_if(left, [&](const auto& reader) { return reader.name == reader_; });
+    }
+    if (const auto& stay = later ? later : useless_here) {
+        reader_ = stay->place.reader;
+        event_ = stay->place.event;
+        const auto when = retry_at_;
+        close(later ? state_after(stay->error.code) : CardState::State::Failed);
+        retry_at_ = later ? when : std::nullopt;
+        last_error_ = stay->error;
+        interruption_.use(later ? std::optional(stay->place) : std::nullopt);
+        return;
+    }
+    interruption_.use(std::nullopt);
+    const auto mute = std::ranges::find_if(
+        readers_, [](const auto& reader) { return reader.present && reader.mute; });
+    if (mute != readers_.end()) {
+        reader_ = mute->name;
+        event_ = event_of(*mute);
+        close(CardState::State::Mute);
+    } else {
+        reader_.clear();
+    }
+}
+
+bool CardWork::of_no_use(const Error& error) {
+    bool sure = error.code == Errc::NotSupportedByCard;
+    if (!sure) {
+        if (!looks_like_no_uicc(error)) {
+            return false;
+        }
+        // Or a UICC in the middle of something; it has been reset since.
+        const auto before = useless_.find(reader_);
+        sure = before != useless_.end() && before->second.event == event_ &&
+               before->second.why.detail == error.detail;
+    }
+    useless_.insert_or_assign(reader_, Useless{event_, error, sure});
+    last_look_ = usable_cards();
+    return sure;
+}
+
+std::optional<BootTime> CardWork::retry_at() const {
+    return grace_ && (!retry_at_ || grace_->until < *retry_at_) ? grace_->until : retry_at_;
+}
+
 void CardWork::retry() {
+    if (grace_ && clock_.boot_now() >= grace_->until) {
+        end_grace();
+        if (!retry_at_ || clock_.boot_now() < *retry_at_) {
+            return;
+        }
+    }
     retry_at_.reset();
     if (open_ || reader_.empty()) {
         return;
     }
-    if (const auto opened = open(); !opened) {
-        failed(opened.error());
-    }
+    look_for_card();
 }
 
 std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
@@ -139,9 +340,14 @@ std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
 uicc::OpenOptions CardWork::open_options() {
     uicc::OpenOptions out;
     out.configured_mnc_length = config_.uicc.mnc_length;
+    out.choice = config_.uicc.application;
     out.pin = [this](std::string_view iccid) {
         asked_iccid_ = iccid;
-        return pin_for(iccid);
+        auto pin = pin_for(iccid);
+        if (open_ && pin) {
+            open_->pin_shown = true;
+        }
+        return pin;
     };
     return out;
 }
@@ -156,16 +362,38 @@ void CardWork::note_pin(const Error& error) {
     }
 }
 
-Result<void> CardWork::open() {
-    if (interruption_.lost()) {
-        return fail(Errc::NoCard, "the UICC has left");
+Result<void> CardWork::gone() const {
+    if (!interruption_.lost()) {
+        return {};
     }
+    return interruption_.service_gone() ? fail(Errc::NoReader, "pcscd has gone")
+                                        : fail(Errc::NoCard, "the UICC has left");
+}
+
+Result<void> CardWork::open() {
+    MTKEY_CHECK(gone());
+    if (const auto* card = useless(reader_, event_)) {
+        return std::unexpected(card->why);
+    }
+    auto opened = open_application();
+    if (!opened && open_ && !open_->pin_shown && is_no_uicc(opened.error())) {
+        open_->link->leave_alone();
+    }
+    return opened;
+}
+
+Result<void> CardWork::open_application() {
     auto link = MTKEY_TRY(ports_.connect(reader_));
     apdus_seen_ = 0;
-    open_.emplace(Open{std::move(link), nullptr, {}, {}, {}});
+    open_.emplace(Open{std::move(link), nullptr, {}, {}, {}, false});
     open_->card = MTKEY_TRY(open_->link->begin());
 
-    auto application = uicc::open_usim(*open_->card, open_options());
+    // Before anything else of it is touched, its PIN above all.
+    if (!config_.uicc.iccid.empty() &&
+        MTKEY_TRY(uicc::read_iccid(*open_->card)) != config_.uicc.iccid) {
+        return fail(Errc::NotSupportedByCard, "the UICC is not that of uicc.iccid");
+    }
+    auto application = uicc::open_application(*open_->card, open_options());
     note_apdus();
     if (!application) {
         note_pin(application.error());
@@ -173,9 +401,10 @@ Result<void> CardWork::open() {
     }
     open_->application = *std::move(application);
     pin_attempts_left_ = open_->application.pin_attempts_left;
-    open_->impi =
-        MTKEY_TRY(gba::impi_from_imsi(open_->application.imsi, open_->application.mnc_length));
+    open_->impi = MTKEY_TRY(impi_of(open_->application));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
+    useless_.erase(reader_); // a doubt
+    MTKEY_CHECK(settle_grace());
     state_ = CardState::State::Ready;
     last_error_.reset();
     retry_at_.reset();
@@ -183,14 +412,57 @@ Result<void> CardWork::open() {
     end_job();
     log(LogLevel::Notice, "UICC ready",
         {{"reader", reader_},
+         {"application", is_isim(open_->application) ? "isim" : "usim"},
          {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
 }
 
+void CardWork::begin_grace() {
+    if (!grace_ && open_ && context_) {
+        grace_ = Grace{open_->uicc, clock_.boot_now() + kGrace};
+    }
+}
+
+void CardWork::end_grace() {
+    if (grace_) {
+        context_.reset();
+        grace_.reset();
+        log(LogLevel::Notice, "the UICC is not back in time: its keys are wiped");
+    }
+}
+
+Result<void> CardWork::settle_grace() {
+    if (!grace_) {
+        return {};
+    }
+    bool same = context_ && grace_->uicc == open_->uicc && clock_.boot_now() < grace_->until;
+    if (same && context_->mode() == gba::Mode::GbaU) {
+        // Meanwhile it was anybody's.
+        same = open_->application.gbabp_size > 0 &&
+               MTKEY_TRY(uicc::read_gbabp_rand(*open_->card, open_->application.entry.kind)) ==
+                   context_->rand();
+    }
+    if (!same) {
+        context_.reset();
+    }
+    grace_.reset();
+    log(LogLevel::Notice, "UICC again after pcscd was away", {{"keys", same ? "kept" : "wiped"}});
+    return {};
+}
+
+void CardWork::end() {
+    grace_.reset();
+    close(CardState::State::NoCard);
+    reader_.clear();
+    interruption_.use(std::nullopt);
+}
+
 void CardWork::close(CardState::State state) {
     // Ks, Ks_(ext)_NAF and B-TID go with the card (design.md decision 6).
-    context_.reset();
+    if (!grace_) {
+        context_.reset();
+    }
     given_pin_.reset();
     retry_at_.reset();
     if (open_) {
@@ -202,12 +474,15 @@ void CardWork::close(CardState::State state) {
 }
 
 void CardWork::failed(const Error& error) {
+    if (interruption_.service_gone() || uicc::is_service_away(error)) {
+        begin_grace();
+    }
     if (state_ != CardState::State::Ready || ends_card(error)) {
         close(state_after(error.code));
         log_warning("UICC in " + reader_, error);
         using enum CardState::State;
         if (!reader_.empty() && state_ != PinRequired && state_ != PinBlocked &&
-            error.code != Errc::NotSupportedByCard) {
+            error.code != Errc::NotSupportedByCard && useless(reader_, event_) == nullptr) {
             retry_at_ = clock_.boot_now() + back_off_;
             back_off_ = std::min(back_off_ * 2, kLongestBackOff);
         }
@@ -222,9 +497,7 @@ void CardWork::note_apdus() {
 }
 
 Result<uicc::CardChannel*> CardWork::begin_job() {
-    if (interruption_.lost()) {
-        return fail(Errc::NoCard, "the UICC has left");
-    }
+    MTKEY_CHECK(gone());
     if (!open_) {
         if (reader_.empty()) {
             return fail(state_ == CardState::State::NoReader ? Errc::NoReader : Errc::NoCard);
@@ -236,7 +509,8 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
         open_->card = MTKEY_TRY(open_->link->begin());
         // Somebody else may have used the card, and it was reset when we left it: selection and PIN
         // are gone.
-        const auto selected = uicc::reopen_usim(*open_->card, open_->application, open_options());
+        const auto selected =
+            uicc::reopen_application(*open_->card, open_->application, open_options());
         if (!selected) {
             note_pin(selected.error());
             end_job();
@@ -270,12 +544,13 @@ http::ClientSettings CardWork::bsf_settings() const {
 Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     auto settings = bsf_settings();
     if (settings.fqdn.empty()) {
-        settings.fqdn = MTKEY_TRY(
-            gba::bsf_fqdn_from_imsi(open_->application.imsi, open_->application.mnc_length));
+        settings.fqdn = MTKEY_TRY(bsf_fqdn_of(open_->application));
     }
     gba::RunSettings how;
     how.impi = open_->impi;
+    how.application = open_->application.entry.kind;
     how.card_has_gba = open_->application.gba;
+    how.card_is_shared = !config_.uicc.exclusive;
     how.gba_context_missing = without_context_.contains(open_->application.iccid);
     how.gbabp_size = open_->application.gbabp_size;
     how.policy = config_.gba.mode;
@@ -309,7 +584,7 @@ gba::RunEvents CardWork::run_events() {
 }
 
 std::optional<keys::ContextFacts> CardWork::facts() const {
-    if (!context_) {
+    if (!context_ || grace_) {
         return std::nullopt;
     }
     return keys::ContextFacts{.b_tid = context_->b_tid(),
@@ -327,6 +602,11 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
         return std::nullopt;
     }
     auto* card = MTKEY_TRY(begin_job());
+    const auto back = facts();
+    if (!force && back && keys::usable(*back, clock_)) { // pcscd was away
+        end_job();
+        return std::nullopt;
+    }
     const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
                          !without_context_.contains(open_->application.iccid);
     emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
@@ -373,9 +653,12 @@ Result<void> CardWork::bootstrap(bool force) {
 }
 
 Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
-    if (interruption_.lost()) {
-        failed(Error{Errc::NoCard, 0, "the UICC has left"});
-        return std::unexpected(*last_error_);
+    if (const auto lost = gone(); !lost) {
+        failed(lost.error());
+        return std::unexpected(lost.error());
+    }
+    if (grace_) {
+        return fail(Errc::NoReader, "pcscd has gone");
     }
     if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
         return fail(Errc::BtidStale, masked_b_tid(b_tid));
@@ -393,7 +676,7 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
     const auto ks_naf = context_->ks_naf(card, naf_id);
     end_job();
     if (!ks_naf) {
-        if (ks_naf.error().code == Errc::NoKsOnCard) {
+        if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
             context_.reset();
             return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
         }
@@ -419,6 +702,7 @@ Result<void> CardWork::discard(const std::string& b_tid) {
         return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
     }
     context_.reset();
+    grace_.reset();
     return {};
 }
 
@@ -449,7 +733,7 @@ CardState CardWork::state() const {
     out.last_error = last_error_;
     if (interruption_.lost()) {
         // The job that closes it comes behind the one under way.
-        out.state = CardState::State::NoCard;
+        out.state = state_after(gone().error().code);
         return out;
     }
     if (open_) {
@@ -460,7 +744,7 @@ CardState CardWork::state() const {
         out.naf_key_centers = open_->application.naf_key_centers;
     }
     out.context = facts();
-    if (context_) {
+    if (out.context) {
         out.mode = context_->mode();
         out.counts = context_->counts();
     }

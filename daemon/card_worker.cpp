@@ -32,13 +32,8 @@ CardWorker::~CardWorker() {
 
 Result<void> CardWorker::start() {
     thread_ = std::thread([this] { loop(); });
-    uicc::ReaderFilter filter;
-    filter.pattern = config_.uicc.reader;
-    if (config_.uicc.allow_virtual) {
-        filter.ignore.clear();
-    }
-    filter.ignore.insert(filter.ignore.end(), config_.uicc.ignore.begin(),
-                         config_.uicc.ignore.end());
+    // All of them: CardWork says why it does not use one. To watch a reader does nothing to it.
+    uicc::ReaderFilter filter{.pattern = "*", .ignore = {}};
     monitor_ = MTKEY_TRY(
         uicc::ReaderMonitor::start(std::move(filter), [this](const auto& r) { on_report(r); }));
     return {};
@@ -121,7 +116,7 @@ void CardWorker::loop() {
         }
     }
     // Here, because the PC/SC handles belong to this thread.
-    work_.readers_changed(uicc::ReaderReport{.service = false, .readers = {}});
+    work_.end();
     const std::scoped_lock lock(mutex_);
     ended_ = true;
     stopped_.notify_all();

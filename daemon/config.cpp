@@ -21,6 +21,24 @@ Result<UiccConfig> read_uicc(ConfigTable table) {
     out.reader = MTKEY_TRY(table.text_or("reader", "*"));
     out.ignore = MTKEY_TRY(table.texts_or_none("ignore"));
     out.allow_virtual = MTKEY_TRY(table.flag_or("allow_virtual", false));
+    out.iccid = MTKEY_TRY(table.text_or("iccid", ""));
+    std::ranges::transform(out.iccid, out.iccid.begin(),
+                           [](char c) { return c >= 'a' && c <= 'e' ? char(c - 'a' + 'A') : c; });
+    const auto iccid_digit = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'E');
+    };
+    if (!out.iccid.empty() && (out.iccid.size() < 10 || out.iccid.size() > 20 ||
+                               !std::ranges::all_of(out.iccid, iccid_digit))) {
+        return table.error("iccid", "is no ICCID",
+                           "write the 18 to 20 digits that `mtkey-card info` shows");
+    }
+    auto application =
+        uicc::parse_application_choice(MTKEY_TRY(table.text_or("application", "auto")));
+    if (!application) {
+        return table.error("application", "is no application",
+                           "write \"auto\", \"usim\", \"isim\" or an AID of 5 to 16 octets in hex");
+    }
+    out.application = *std::move(application);
     out.exclusive =
         MTKEY_TRY(table.word_or("access", "exclusive", {"exclusive", "shared"})) == "exclusive";
     out.pin_file = table.resolve(MTKEY_TRY(table.text_or("pin_file", "")));

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "gba/bootstrapping.hpp"
 #include "keys/naf_list.hpp"
+#include "uicc/directory.hpp"
 
 #include <map>
 #include <string>
@@ -16,6 +17,8 @@ struct UiccConfig {
     std::string reader = "*";        ///< pattern of reader names, glob(7)
     std::vector<std::string> ignore; ///< patterns of readers to leave alone
     bool allow_virtual = false;      ///< vsmartcard's virtual readers count too
+    std::string iccid;               ///< of the only card that is used; "" = any
+    uicc::ApplicationChoice application;
     bool exclusive = true;
     std::string pin_file;    ///< 0600, digits; "" = none
     unsigned mnc_length = 0; ///< where EF_AD does not tell; 0 = none

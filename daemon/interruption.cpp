@@ -21,6 +21,7 @@ void Interruption::use(std::optional<Place> place) {
     in_use_ = std::move(place);
     // A report that came before may already tell of its end.
     lost_ = in_use_ && latest_ && !holds(*latest_, *in_use_);
+    service_gone_ = lost_ && !latest_->service;
 }
 
 bool Interruption::card_left(const uicc::ReaderReport& report) {
@@ -30,6 +31,7 @@ bool Interruption::card_left(const uicc::ReaderReport& report) {
         return false;
     }
     lost_ = true;
+    service_gone_ = !report.service;
     if (bsf_ != nullptr) {
         bsf_->cancel();
     }
@@ -39,6 +41,11 @@ bool Interruption::card_left(const uicc::ReaderReport& report) {
 bool Interruption::lost() const {
     const std::scoped_lock lock(mutex_);
     return lost_;
+}
+
+bool Interruption::service_gone() const {
+    const std::scoped_lock lock(mutex_);
+    return lost_ && service_gone_;
 }
 
 void Interruption::arm() {
@@ -74,7 +81,8 @@ Result<void> Interruption::check() const {
 
 Result<void> Interruption::verdict() const {
     if (lost_) {
-        return fail(Errc::NoCard, "the UICC has left");
+        return service_gone_ ? fail(Errc::NoReader, "pcscd has gone")
+                             : fail(Errc::NoCard, "the UICC has left");
     }
     if (cancelled_) {
         return fail(Errc::Cancelled, "bootstrapping");

@@ -24,6 +24,8 @@ public:
     /// True when the card in use has left by this report: what is done with it ends at once.
     bool card_left(const uicc::ReaderReport& report);
     [[nodiscard]] bool lost() const;
+    /// Lost because pcscd has gone: the card may be where it was.
+    [[nodiscard]] bool service_gone() const;
 
     /// A run is queued: cancel() means it from now on, until disarm().
     void arm();
@@ -31,7 +33,8 @@ public:
     bool cancel();
     /// The run is over: what check() says, decided for good.
     Result<void> disarm();
-    /// NoCard when the card has left, Cancelled when the run was cancelled.
+    /// NoCard when the card has left, NoReader when pcscd has, Cancelled when the run was
+    /// cancelled.
     [[nodiscard]] Result<void> check() const;
 
     /// The exchanges that end as well, while this object lives.
@@ -54,6 +57,7 @@ private:
     std::optional<Place> in_use_;
     std::optional<uicc::ReaderReport> latest_;
     bool lost_ = false;
+    bool service_gone_ = false;
     bool armed_ = false;
     bool cancelled_ = false;
     BsfLink* bsf_ = nullptr;

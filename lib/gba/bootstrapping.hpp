@@ -8,6 +8,7 @@
 #include "base/secret.hpp"
 #include "kdf/naf_keys.hpp"
 #include "uicc/card_channel.hpp"
+#include "uicc/directory.hpp"
 
 #include <chrono>
 #include <functional>
@@ -24,12 +25,17 @@ enum class ModePolicy { PreferUicc, RequireUicc, MeOnly };
 
 /// What a run needs to know about the subscriber, its card and the policy.
 struct RunSettings {
-    std::string impi;          ///< Digest username and KDF input
-    bool card_has_gba = false; ///< USIM service 68
+    std::string impi; ///< Digest username and KDF input
+    /// The application that is selected: which EF_GBABP is its.
+    uicc::DirEntry::Kind application = uicc::DirEntry::Kind::Usim;
+    bool card_has_gba = false; ///< USIM service 68, ISIM service 2
     /// card_without_gba was said of this ICCID before: begin with P2 81. What a card with service
     /// 68 must not be given without TLS stays the same.
     bool gba_context_missing = false;
     std::size_t gbabp_size = 0; ///< 0 = no EF_GBABP to write
+    /// Somebody else may bootstrap with this card: RAND in EF_GBABP, where there is one, is read
+    /// before it is written to and before and after each NAF derivation.
+    bool card_is_shared = false;
     ModePolicy policy = ModePolicy::PreferUicc;
     bool allow_downgrade =
         false; ///< 98 62 on DD may be retried with P2 81 behind an authenticated BSF
@@ -77,13 +83,16 @@ public:
     [[nodiscard]] bool has_cached(const kdf::NafId& naf_id) const;
     /// Ks_(ext)_NAF, from the cache or derived (TS 33.220 clauses 4.5.3, 5.3.3). `card` may be
     /// null: then only the cache and GBA_ME can serve (NotReady otherwise). LimitExceeded when the
-    /// secure heap is full. Borrowed until the next call.
+    /// secure heap is full, BtidStale when the card has bootstrapped with somebody else meanwhile.
+    /// Borrowed until the next call.
     [[nodiscard]] Result<const Secret<32>*> ks_naf(uicc::CardChannel* card,
                                                    const kdf::NafId& naf_id);
 
 private:
     friend class Run;
     Context() = default;
+    [[nodiscard]] Result<void> require_own_rand(uicc::CardChannel& card) const;
+    [[nodiscard]] Result<Secret<32>> derive_on_card(uicc::CardChannel& card, ByteView naf_id) const;
     Mode mode_ = Mode::GbaMe;
     std::string b_tid_;
     std::string impi_;
@@ -92,17 +101,21 @@ private:
     UtcTime expires_{};
     UtcTime local_end_{}; ///< the same moment by the clock here, which may differ from the BSF's
     BootTime deadline_{};
+    uicc::DirEntry::Kind application_ = uicc::DirEntry::Kind::Usim;
+    bool watch_rand_ = false; ///< RunSettings::card_is_shared, and there is an EF_GBABP
     std::optional<Secret<32>> ks_;
     std::map<Bytes, Secret<32>> naf_keys_; ///< by NAF_ID octets
     RunCounts counts_;
 };
 
 /// A complete bootstrapping: Ub, AUTHENTICATE, Ub, rspauth, bsf+xml, EF_GBABP (TS 33.220
-/// clauses 4.5.2, 5.3.2; TS 24.109 clause 4 and annex A). Blocks in `card` and `bsf`. The USIM must
-/// be selected and its PIN verified. Nothing is returned, and nothing written to the card, before
-/// rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable, BsfRejected
-/// (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document), SyncFailure
-/// (twice out of sync), MacFailure, ConfigInvalid (3G context, a UICC with GBA and no TLS).
+/// clauses 4.5.2, 5.3.2; TS 24.109 clause 4 and annex A). Blocks in `card` and `bsf`. The USIM
+/// or ISIM must be selected and its PIN verified. Nothing is returned, and nothing written to the
+/// card, before rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable,
+/// BsfRejected (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document),
+/// SyncFailure (twice out of sync), MacFailure, BtidStale
+/// (the card has bootstrapped with somebody else meanwhile), ConfigInvalid (3G context, a UICC with
+/// GBA and no TLS).
 [[nodiscard]] Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf,
                                         const Clock& clock, RandomSource& random,
                                         const RunSettings& settings, const RunEvents& events = {});

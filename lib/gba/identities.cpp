@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gba/identities.hpp"
 
+#include "kdf/naf_id.hpp"
+
 #include <algorithm>
 
 namespace mtkey::gba {
@@ -34,6 +36,24 @@ Result<std::string> impi_from_imsi(std::string_view imsi, unsigned mnc_length) {
 Result<std::string> bsf_fqdn_from_imsi(std::string_view imsi, unsigned mnc_length) {
     const auto network = MTKEY_TRY(home_network(imsi, mnc_length));
     return "bsf." + network + ".pub.3gppnetwork.org";
+}
+
+Result<std::string> bsf_fqdn_from_impi(std::string_view impi) {
+    constexpr std::string_view kNetwork = ".3gppnetwork.org";
+    constexpr std::string_view kPublic = ".pub.3gppnetwork.org";
+    const auto at = impi.rfind('@');
+    const auto domain = kdf::canonical_fqdn(at == std::string_view::npos ? std::string_view()
+                                                                         : impi.substr(at + 1));
+    if (!domain) {
+        return fail(Errc::InvalidArgument, "the IMPI has no domain name");
+    }
+    std::string_view host = *domain;
+    std::string_view end;
+    if (host.ends_with(kNetwork) && !host.ends_with(kPublic)) {
+        host.remove_suffix(kNetwork.size());
+        end = kPublic;
+    }
+    return "bsf." + std::string(host) + std::string(end);
 }
 
 } // namespace mtkey::gba

@@ -13,5 +13,8 @@ namespace mtkey::gba {
 Result<std::string> impi_from_imsi(std::string_view imsi, unsigned mnc_length);
 /// bsf.mnc<MNC>.mcc<MCC>.pub.3gppnetwork.org (TS 23.003 clause 16.2).
 Result<std::string> bsf_fqdn_from_imsi(std::string_view imsi, unsigned mnc_length);
+/// Of an ISIM's IMPI (TS 23.003 clause 16.2): "bsf." and its domain, with "pub." before
+/// 3gppnetwork.org. InvalidArgument when there is no domain name in it.
+Result<std::string> bsf_fqdn_from_impi(std::string_view impi);
 
 } // namespace mtkey::gba

@@ -3,7 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
-#include "uicc/application.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <algorithm>
 #include <new>
@@ -155,15 +155,20 @@ Result<void> Run::set_lifetime(Context& context, const BsfDocument& document,
 // DRAFT-GAP(gbabp-update): what becomes of a bootstrapping whose B-TID the card does not take.
 // DRAFT-GAP(gbabp-lifetime): TS 31.102 does not say how a lifetime is written: the text of
 // <lifetime>.
-Result<void> Run::write_gbabp(const BsfDocument& document) {
+Result<void> Run::write_gbabp(const Context& context, const BsfDocument& document) {
     if (settings_.gbabp_size == 0) {
         log(LogLevel::Notice, "no EF_GBABP: the bootstrapping is kept in memory only");
         return {};
     }
-    auto written =
-        uicc::update_gbabp(card_, settings_.gbabp_size, document.b_tid, document.lifetime_text);
-    if (!written &&
-        (written.error().code == Errc::InvalidArgument || written.error().code == Errc::NotFound)) {
+    if (!uicc::fits_gbabp(settings_.gbabp_size, document.b_tid, document.lifetime_text)) {
+        log(LogLevel::Warning, "B-TID and lifetime do not fit into EF_GBABP: kept in memory only",
+            {{"size", std::to_string(settings_.gbabp_size)}});
+        return {};
+    }
+    MTKEY_CHECK(context.require_own_rand(card_));
+    auto written = uicc::update_gbabp(card_, settings_.application, settings_.gbabp_size,
+                                      document.b_tid, document.lifetime_text);
+    if (!written && written.error().code == Errc::NotFound) {
         log_warning("the bootstrapping is kept in memory only", written.error());
         return {};
     }
@@ -197,13 +202,15 @@ Result<Context> Run::execute() {
     const auto document = MTKEY_TRY(parse_bsf_document(as_octets(body)));
     Context context;
     MTKEY_CHECK(set_lifetime(context, document, asked_at));
-    if (answer.mode == Mode::GbaU) {
-        MTKEY_CHECK(write_gbabp(document));
-    }
     context.mode_ = answer.mode;
     context.b_tid_ = document.b_tid;
     context.impi_ = settings_.impi;
     context.rand_ = challenge.aka.rand;
+    context.application_ = settings_.application;
+    context.watch_rand_ = settings_.card_is_shared && settings_.gbabp_size > 0;
+    if (answer.mode == Mode::GbaU) {
+        MTKEY_CHECK(write_gbabp(context, document));
+    }
     context.ks_ = std::move(answer.ks);
     context.counts_ = {.http_exchanges = ub_.exchanges(),
                        .bootstrapping_authenticates = authenticates_};

@@ -44,7 +44,7 @@ private:
                                                         const uicc::SyncFailure& sync);
     [[nodiscard]] Result<void> set_lifetime(Context& context, const BsfDocument& document,
                                             BootTime asked_at) const;
-    [[nodiscard]] Result<void> write_gbabp(const BsfDocument& document);
+    [[nodiscard]] Result<void> write_gbabp(const Context& context, const BsfDocument& document);
 
     uicc::CardChannel& card_;
     HttpExchange& bsf_;

@@ -5,6 +5,8 @@
 #include "integration/parties.hpp"
 
 #include <functional>
+#include <map>
+#include <set>
 
 namespace mtkey::daemon {
 
@@ -12,12 +14,14 @@ namespace mtkey::daemon {
 /// goes wrong in between.
 class CardRig {
 public:
-    CardRig(const std::optional<std::string>& pin, Config settings)
+    /// `shape`: what the card differs in.
+    CardRig(const std::optional<std::string>& pin, Config settings,
+            const std::function<void(testbed::CardProfile&)>& shape = {})
         : config(std::move(settings)),
           centre(integration::Network::subscribers("gba-u"), random),
           ub({.fqdn = bsf_fqdn(), .lifetime = std::chrono::hours(24), .gba_u = {}}, centre, store,
              clock, random),
-          card(make_card(pin)) {
+          card(make_card(pin, shape)) {
         work.set_changed([this] {
             ++changes;
             if (on_change) {
@@ -31,6 +35,22 @@ public:
     static std::string imsi() {
         return integration::text(integration::example()["identities"]["imsi"]);
     }
+    static testbed::Card make_card(const std::optional<std::string>& pin,
+                                   const std::function<void(testbed::CardProfile&)>& shape) {
+        testbed::CardProfile profile;
+        profile.iccid = iccid();
+        profile.imsi = imsi();
+        if (pin) {
+            profile.pin = SecretBytes(as_octets(*pin));
+        }
+        if (shape) {
+            shape(profile);
+        }
+        auto algorithm = std::move(integration::Network::subscribers("gba-u").front().algorithm);
+        return testbed::Card::create(profile, std::move(algorithm), aka::Sqn{}).value();
+    }
+
+    static std::string iccid() { return "8900101000000000018"; }
     static kdf::NafId naf_id() {
         return kdf::make_naf_id("kc.example.org", kdf::kDefaultUaId).value();
     }
@@ -42,9 +62,37 @@ public:
         reader.raw = insertions << 16;
         return {.service = true, .readers = {reader}};
     }
+    /// Readers that all hold cards, with pcscd's counter.
+    static uicc::ReaderReport
+    report_of(const std::vector<std::pair<std::string, std::uint32_t>>& readers) {
+        uicc::ReaderReport out;
+        for (const auto& [name, event] : readers) {
+            uicc::ReaderState reader;
+            reader.name = name;
+            reader.present = true;
+            reader.raw = event << 16;
+            out.readers.push_back(reader);
+        }
+        return out;
+    }
+    static bool is_derivation(ByteView command) {
+        return command.size() > 5 && command[1] == 0x88 && command[5] == 0xDE;
+    }
     std::string b_tid() const {
         const auto state = work.state();
         return state.context ? state.context->b_tid : "";
+    }
+
+    /// Another program has the card bootstrap with its own challenge, as in shared mode it may.
+    void bootstrap_elsewhere() {
+        const auto bsf = integration::example()["identities"];
+        const auto vector = centre.next_vector(integration::text(bsf["impi"])).value().vector;
+        const auto autn = aka::gba_u_autn(vector.autn, vector.ik, {});
+        Bytes command{0x00, 0x88, 0x00, 0x84, 0x23, 0xDD, 0x10};
+        append(command, vector.rand);
+        command.push_back(0x10);
+        append(command, autn);
+        (void)card.transmit(command);
     }
 
     Config config;
@@ -61,10 +109,21 @@ public:
     unsigned verifies = 0; ///< with digits
     unsigned authenticates = 0;
     unsigned updates = 0;
+    unsigned derivations = 0;
+    unsigned reads = 0; ///< READ BINARY
     unsigned exchanges = 0;
     unsigned changes = 0;
+    std::string asked_bsf;     ///< FQDN
+    std::string selected_file; ///< identifier in hex, by SELECT
+    std::string updated_file;
     bool bsf_cancelled = false;
     std::optional<Error> connect_error;
+    std::optional<Error> command_error;
+    std::map<std::string, Error> connect_errors;     ///< by reader
+    std::map<std::string, testbed::Card> more_cards; ///< in other readers than "reader"
+    std::set<std::string> bank_cards;                ///< readers that hold one
+    std::vector<std::string> connected;              ///< readers, in order
+    std::vector<std::string> left_alone;
     std::function<std::optional<Error>()> on_exchange; ///< before the BSF is asked
     std::function<void(ByteView)> on_command;          ///< before the card gets it
     std::function<void()> on_change;
@@ -73,22 +132,19 @@ public:
     CardWork work{config, clock, random, interruption, ports()};
 
 private:
-    static testbed::Card make_card(const std::optional<std::string>& pin) {
-        testbed::CardProfile profile;
-        profile.iccid = "8900101000000000018";
-        profile.imsi = imsi();
-        if (pin) {
-            profile.pin = SecretBytes(as_octets(*pin));
-        }
-        auto algorithm = std::move(integration::Network::subscribers("gba-u").front().algorithm);
-        return testbed::Card::create(profile, std::move(algorithm), aka::Sqn{}).value();
-    }
-
     class Link final : public CardLink, private uicc::RawCard {
     public:
-        explicit Link(CardRig& rig) : rig_(rig) { rig_.card.reset(); }
+        Link(CardRig& rig, std::string reader, testbed::Card* card)
+            : rig_(rig), reader_(std::move(reader)), card_(card) {
+            Link::end();
+        }
         [[nodiscard]] Result<uicc::CardChannel*> begin() override { return &mapped_; }
-        void end() override { rig_.card.reset(); }
+        void end() override {
+            if (card_ != nullptr) {
+                card_->reset();
+            }
+        }
+        void leave_alone() override { rig_.left_alone.push_back(reader_); }
         [[nodiscard]] unsigned apdu_count() const override { return apdus_; }
 
     private:
@@ -98,12 +154,25 @@ private:
             rig_.verifies += instruction == 0x20 && command.size() > 5 ? 1U : 0U;
             rig_.authenticates += instruction == 0x88 ? 1U : 0U;
             rig_.updates += instruction == 0xD6 ? 1U : 0U;
+            rig_.reads += instruction == 0xB0 ? 1U : 0U;
+            rig_.derivations += is_derivation(command) ? 1U : 0U;
+            if (instruction == 0xA4 && command.size() == 7) {
+                rig_.selected_file = to_hex(command.subspan(5));
+            }
+            if (instruction == 0xD6) {
+                rig_.updated_file = rig_.selected_file;
+            }
             if (rig_.on_command) {
                 rig_.on_command(command);
             }
-            return rig_.card.transmit(command);
+            if (rig_.command_error) {
+                return std::unexpected(*rig_.command_error);
+            }
+            return card_ != nullptr ? card_->transmit(command) : SecretBytes(Bytes{0x6A, 0x82});
         }
         CardRig& rig_;
+        std::string reader_;
+        testbed::Card* card_; ///< none = a bank card
         uicc::MappedChannel mapped_{*this, uicc::Protocol::T0};
         unsigned apdus_ = 0;
     };
@@ -133,15 +202,23 @@ private:
     };
 
     CardPorts ports() {
-        return {.connect = [this](const std::string&) -> Result<std::unique_ptr<CardLink>> {
+        return {.connect = [this](const std::string& reader) -> Result<std::unique_ptr<CardLink>> {
                     ++connects;
+                    connected.push_back(reader);
                     if (connect_error) {
                         return std::unexpected(*connect_error);
                     }
-                    return std::make_unique<Link>(*this);
+                    if (connect_errors.contains(reader)) {
+                        return std::unexpected(connect_errors.at(reader));
+                    }
+                    const auto other = more_cards.find(reader);
+                    auto* here = other != more_cards.end() ? &other->second : &card;
+                    return std::make_unique<Link>(*this, reader,
+                                                  bank_cards.contains(reader) ? nullptr : here);
                 },
-                .bsf = [this](http::ClientSettings) -> std::unique_ptr<BsfLink> {
+                .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
                     bsf_cancelled = false;
+                    asked_bsf = settings.fqdn;
                     return std::make_unique<Bsf>(*this);
                 }};
     }

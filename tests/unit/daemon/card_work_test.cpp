@@ -199,6 +199,350 @@ TEST(CardWork, TriesAgainWithBackOff) {
     EXPECT_FALSE(rig->work.retry_at());
 }
 
+uicc::ApplicationChoice chosen(std::string_view text) {
+    return uicc::parse_application_choice(text).value();
+}
+
+void add_applications(testbed::CardProfile& profile) {
+    profile.applications.resize(2);
+    profile.applications[1].kind = testbed::ApplicationKind::Isim;
+}
+
+TEST(CardWork, IsimIsBootstrappedWithItsOwnFilesAndNames) {
+    for (const bool isim : {false, true}) {
+        Config config;
+        config.uicc.application = chosen(isim ? "isim" : "auto");
+        CardRig rig({}, config, add_applications);
+        rig.work.readers_changed(rig.report());
+        ASSERT_EQ(rig.work.state().state, State::Ready);
+        ASSERT_TRUE(rig.work.bootstrap(false));
+        EXPECT_EQ(rig.asked_bsf,
+                  isim ? "bsf.ims.mnc001.mcc001.pub.3gppnetwork.org" : CardRig::bsf_fqdn());
+        EXPECT_EQ(rig.updated_file, isim ? "6fd5" : "6fd6");
+        EXPECT_TRUE(rig.work.naf_key(CardRig::naf_id(), rig.b_tid()));
+    }
+}
+
+TEST(CardWork, IdentityIsThatOfTheApplication) {
+    std::set<std::string> seen;
+    for (const char* application : {"usim", "isim", "a0000000871004"}) {
+        Config config;
+        config.uicc.application = chosen(application);
+        CardRig rig({}, config, [](testbed::CardProfile& profile) {
+            add_applications(profile);
+            profile.applications[1].impi = "user@operator.example";
+        });
+        rig.work.readers_changed(rig.report());
+        ASSERT_EQ(rig.work.state().state, State::Ready);
+        seen.insert(rig.work.state().uicc);
+        rig.on_exchange = [] { return std::optional(kUnreachable); };
+        EXPECT_FALSE(rig.work.bootstrap(false));
+        EXPECT_EQ(rig.asked_bsf, application == std::string_view("usim") ? CardRig::bsf_fqdn()
+                                                                         : "bsf.operator.example");
+    }
+    EXPECT_EQ(seen.size(), 2U);
+}
+
+TEST(CardWork, NoSuchApplicationIsNotReplacedByAnother) {
+    Config config;
+    config.uicc.application = chosen("isim");
+    const auto rig = make_rig({}, config);
+    EXPECT_EQ(rig->work.state().state, State::Failed);
+    EXPECT_EQ(rig->work.state().last_error->code, Errc::NotSupportedByCard);
+    EXPECT_FALSE(rig->work.retry_at());
+}
+
+TEST(CardWork, OnlyTheCardOfTheIccid) {
+    Config config;
+    config.uicc.iccid = CardRig::iccid();
+    EXPECT_EQ(make_rig({}, config)->work.state().state, State::Ready);
+    config.uicc.iccid = "8900101000000000026";
+    const auto rig = make_rig("1234", config);
+    EXPECT_EQ(rig->work.state().state, State::Failed) << "its PIN is not even asked about";
+    EXPECT_EQ(rig->work.state().last_error->code, Errc::NotSupportedByCard);
+    EXPECT_FALSE(rig->work.retry_at());
+}
+
+Config shared_card() {
+    Config config;
+    config.uicc.exclusive = false;
+    return config;
+}
+
+TEST(CardWork, ExclusiveCardIsNotAskedForItsRand) {
+    const auto rig = make_rig();
+    const auto before = rig->reads;
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), rig->b_tid()));
+    EXPECT_EQ(rig->reads, before);
+}
+
+TEST(CardWork, SharedCardIsAskedBeforeUpdateAndAroundDerivation) {
+    const auto rig = make_rig({}, shared_card());
+    const auto before = rig->reads;
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->reads, before + 1);
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), rig->b_tid()));
+    EXPECT_EQ(rig->reads, before + 3);
+}
+
+TEST(CardWork, BtidIsNotWrittenBesideAnothersRand) {
+    const auto rig = make_rig({}, shared_card());
+    rig->on_exchange = [&]() -> std::optional<Error> {
+        if (rig->exchanges == 2) {
+            rig->bootstrap_elsewhere();
+        }
+        return std::nullopt;
+    };
+    EXPECT_EQ(rig->work.bootstrap(false).error().code, Errc::BtidStale);
+    EXPECT_EQ(rig->updates, 0U);
+    EXPECT_EQ(rig->b_tid(), "");
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_TRUE(rig->work.bootstrap(false));
+}
+
+TEST(CardWork, NoKeyOfAnothersKs) {
+    for (const bool before : {true, false}) {
+        const auto rig = make_rig({}, shared_card());
+        ASSERT_TRUE(rig->work.bootstrap(false));
+        const auto b_tid = rig->b_tid();
+        bool done = false;
+        rig->on_command = [&](ByteView command) {
+            // With the application selected: before RAND is read, or when it has been.
+            const bool now = before ? command[1] == 0xB0 : CardRig::is_derivation(command);
+            if (now && !done) {
+                done = true;
+                rig->bootstrap_elsewhere();
+            }
+        };
+        EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::BtidStale);
+        EXPECT_TRUE(done);
+        EXPECT_EQ(rig->derivations, before ? 0U : 1U);
+        EXPECT_EQ(rig->b_tid(), "") << "the context goes";
+        EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::BtidStale);
+        ASSERT_TRUE(rig->work.bootstrap(false));
+        EXPECT_TRUE(rig->work.naf_key(CardRig::naf_id(), rig->b_tid()));
+    }
+}
+
+using Names = std::vector<std::string>;
+
+testbed::Card isim_only(const std::string& iccid) {
+    return CardRig::make_card({}, [&](testbed::CardProfile& profile) {
+        profile.iccid = iccid;
+        profile.applications.resize(1);
+        profile.applications[0].kind = testbed::ApplicationKind::Isim;
+    });
+}
+
+TEST(CardWork, CardOfNoUseIsLeftAloneAndTheNextReaderTried) {
+    Config config;
+    config.uicc.application = chosen("usim");
+    CardRig rig({}, config);
+    rig.more_cards.emplace("a", isim_only("8900101000000000026"));
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"reader", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.work.state().reader, "reader");
+    EXPECT_EQ(rig.connected, (Names{"a", "reader"}));
+    EXPECT_EQ(rig.left_alone, Names{"a"});
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"reader", 1}}));
+    EXPECT_EQ(rig.connected.size(), 2U);
+
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}}));
+    EXPECT_EQ(rig.connected.size(), 2U) << "known to be of no use";
+    EXPECT_EQ(rig.work.state().state, State::Failed);
+    EXPECT_EQ(rig.work.state().last_error->code, Errc::NotSupportedByCard);
+    EXPECT_FALSE(rig.work.retry_at());
+    EXPECT_EQ(rig.work.bootstrap(false).error().code, Errc::NotSupportedByCard);
+    EXPECT_EQ(rig.connected.size(), 2U);
+    EXPECT_FALSE(rig.work.retry_at());
+
+    rig.work.readers_changed(CardRig::report_of({{"a", 3}}));
+    EXPECT_EQ(rig.connected.size(), 3U) << "another card, for all we know";
+    rig.work.readers_changed(CardRig::report_of({{"a", 3}, {"reader", 3}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.connected, (Names{"a", "reader", "a", "reader"}));
+}
+
+TEST(CardWork, CardThatLooksLikeNoUiccIsLookedAtTwice) {
+    CardRig rig({}, {});
+    rig.bank_cards = {"a"};
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Failed);
+    ASSERT_TRUE(rig.work.retry_at());
+    rig.work.retry();
+    EXPECT_FALSE(rig.work.retry_at());
+    EXPECT_EQ(rig.connected, (Names{"a", "a"}));
+    EXPECT_EQ(rig.left_alone, rig.connected) << "somebody else's, never reset";
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}}));
+    EXPECT_FALSE(rig.work.bootstrap(false));
+    EXPECT_EQ(rig.connected.size(), 2U);
+    EXPECT_FALSE(rig.work.retry_at());
+}
+
+TEST(CardWork, CardThatGotItsPinIsNotLeftOpen) {
+    CardRig rig("1234", {}, [](testbed::CardProfile& profile) {
+        testbed::FileProfile imsi;
+        imsi.where = testbed::ApplicationKind::Usim;
+        imsi.fid = 0x6F07;
+        imsi.missing = true;
+        profile.files.push_back(imsi);
+    });
+    rig.work.readers_changed(rig.report());
+    ASSERT_EQ(rig.work.state().state, State::PinRequired);
+    EXPECT_FALSE(rig.work.send_pin(SecretBytes(as_octets("1234"))));
+    EXPECT_EQ(rig.verifies, 1U);
+    EXPECT_EQ(rig.left_alone, Names{});
+}
+
+TEST(CardWork, ReaderThatFailsKeepsNobodyFromTheNext) {
+    CardRig rig({}, {});
+    rig.connect_errors["a"] = Error{Errc::CardFailed, 0, "a"};
+    rig.connect_errors["b"] = Error{Errc::ReaderBusy, 0, "b"};
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"b", 1}}));
+    EXPECT_EQ(rig.work.state().reader, "a");
+    EXPECT_EQ(rig.work.state().last_error->code, Errc::CardFailed);
+    EXPECT_EQ(rig.work.retry_at().value() - rig.clock.boot_now(), 1s) << "one step a look";
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"b", 1}}));
+    EXPECT_EQ(rig.connected, (Names{"a", "b"})) << "nothing new";
+    rig.work.readers_changed(CardRig::report_of({{"a", 1}, {"b", 1}, {"reader", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.work.state().reader, "reader");
+    EXPECT_TRUE(rig.work.bootstrap(false));
+}
+
+TEST(CardWork, TheIccidChoosesTheReader) {
+    Config config;
+    config.uicc.iccid = "8900101000000000026";
+    CardRig rig("1234", config);
+    rig.more_cards.emplace("b", isim_only("8900101000000000026"));
+    rig.work.readers_changed(CardRig::report_of({{"reader", 1}, {"b", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::Ready);
+    EXPECT_EQ(rig.work.state().reader, "b");
+    EXPECT_EQ(rig.left_alone, Names{"reader"});
+}
+
+TEST(CardWork, ReadersThatMayNotBeUsedAreNot) {
+    Config config;
+    config.uicc.reader = "read*";
+    config.uicc.ignore = {"reader 2*"};
+    CardRig rig({}, config);
+    rig.work.readers_changed(CardRig::report_of({{"other", 1}, {"reader 2", 1}}));
+    EXPECT_EQ(rig.work.state().state, State::NoReader);
+    CardRig any({}, {});
+    any.work.readers_changed(CardRig::report_of({{"Virtual PCD 00 00", 1}}));
+    EXPECT_EQ(any.work.state().state, State::NoReader);
+    EXPECT_EQ(rig.connects + any.connects, 0U);
+}
+
+const uicc::ReaderReport kServiceAway{.service = false, .readers = {}};
+
+TEST(CardWork, PcscdAwayForAMomentLosesNothing) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    EXPECT_TRUE(rig->interruption.card_left(kServiceAway));
+    rig->work.readers_changed(kServiceAway);
+    EXPECT_EQ(rig->b_tid(), "") << "not used";
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoReader);
+    EXPECT_EQ(rig->work.state().state, State::NoReader);
+    EXPECT_EQ(rig->work.retry_at().value() - rig->clock.boot_now(), 3s);
+    rig->clock.advance(2s);
+    rig->work.readers_changed({.service = true, .readers = {}}); // not found yet
+    rig->clock.advance(999ms);
+    EXPECT_FALSE(rig->interruption.card_left(rig->report()));
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->b_tid(), b_tid);
+    EXPECT_FALSE(rig->work.retry_at());
+    EXPECT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    EXPECT_TRUE(rig->work.bootstrap(false));
+    EXPECT_EQ(rig->exchanges, 2U) << "one bootstrapping";
+}
+
+TEST(CardWork, PcscdAwayForLongIsTheEnd) {
+    for (const bool in_time : {true, false}) {
+        const auto rig = make_rig();
+        ASSERT_TRUE(rig->work.bootstrap(false));
+        const auto b_tid = rig->b_tid();
+        rig->work.readers_changed(kServiceAway);
+        rig->clock.advance(3s);
+        if (in_time) { // else the wake-up comes late
+            rig->work.retry();
+            EXPECT_FALSE(rig->work.retry_at());
+            EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound) << "wiped";
+        }
+        rig->work.readers_changed(rig->report());
+        EXPECT_EQ(rig->work.state().state, State::Ready);
+        EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound);
+    }
+}
+
+TEST(CardWork, AfterPcscdOnlyTheSameCardGoesOn) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    auto b_tid = rig->b_tid();
+    rig->work.readers_changed(kServiceAway);
+    rig->bootstrap_elsewhere();
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound) << "another Ks";
+
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    b_tid = rig->b_tid();
+    rig->work.readers_changed(kServiceAway);
+    rig->more_cards.emplace("reader", isim_only("8900101000000000026"));
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.state().state, State::Ready);
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound) << "another card";
+}
+
+TEST(CardWork, CardRemovedInTheTimeOfGraceIsGone) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    rig->work.readers_changed(kServiceAway);
+    rig->connect_error = Error{Errc::ReaderBusy, 0, "reader"};
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->work.retry_at().value() - rig->clock.boot_now(), 1s);
+    rig->work.readers_changed(rig->report(false));
+    EXPECT_FALSE(rig->work.retry_at());
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound);
+}
+
+TEST(CardWork, JobThatFindsPcscdGoneLosesNothing) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    rig->command_error = Error{Errc::NoReader, 0x8010001D, "reader"}; // SCARD_E_NO_SERVICE
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoReader);
+    EXPECT_EQ(rig->b_tid(), "");
+    rig->command_error.reset();
+    rig->clock.advance(1s);
+    rig->work.retry();
+    EXPECT_EQ(rig->b_tid(), b_tid);
+
+    rig->command_error = Error{Errc::NoCard, 0x80100069, "reader"}; // SCARD_W_REMOVED_CARD
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoCard);
+    EXPECT_EQ(rig->work.discard(b_tid).error().code, Errc::NotFound);
+}
+
+TEST(CardWork, RunThatPcscdEndsHarmsNobody) {
+    const auto rig = make_rig();
+    ASSERT_TRUE(rig->work.bootstrap(false));
+    const auto b_tid = rig->b_tid();
+    rig->on_exchange = [&]() -> std::optional<Error> {
+        EXPECT_TRUE(rig->interruption.card_left(kServiceAway));
+        EXPECT_TRUE(rig->bsf_cancelled);
+        return std::nullopt;
+    };
+    EXPECT_EQ(rig->work.bootstrap(true).error().code, Errc::NoReader);
+    rig->work.readers_changed(kServiceAway);
+    EXPECT_FALSE(rig->interruption.card_left(rig->report()));
+    rig->work.readers_changed(rig->report());
+    EXPECT_EQ(rig->b_tid(), b_tid);
+}
+
 class PinFile : public ::testing::TestWithParam<bool> {
 protected:
     PinFile() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/config.hpp"
 
+#include "base/encoding.hpp"
+
 #include <gtest/gtest.h>
 
 namespace mtkey::daemon {
@@ -12,6 +14,8 @@ TEST(DaemonConfig, EmptyFileGivesTheDefaults) {
     EXPECT_EQ(config->bus_address, "");
     EXPECT_TRUE(config->uicc.exclusive);
     EXPECT_FALSE(config->uicc.allow_virtual);
+    EXPECT_EQ(config->uicc.iccid, "");
+    EXPECT_EQ(config->uicc.application.kind, uicc::ApplicationChoice::Kind::Auto);
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::PreferUicc);
     EXPECT_FALSE(config->gba.allow_downgrade);
     EXPECT_TRUE(config->bsf.require_rspauth);
@@ -26,6 +30,8 @@ address = "unix:path=/run/x"
 reader = "ACS*"
 ignore = ["Yubico*"]
 allow_virtual = true
+iccid = "8900a01000000000018"
+application = "A0000000871004"
 access = "shared"
 pin_file = "pin"
 mnc_length = 3
@@ -64,6 +70,9 @@ level = "debug"
     ASSERT_TRUE(config) << describe(config.error());
     EXPECT_EQ(config->bus_address, "unix:path=/run/x");
     EXPECT_EQ(config->uicc.pin_file, "/etc/mtkeyd/pin");
+    EXPECT_EQ(config->uicc.iccid, "8900A01000000000018");
+    EXPECT_EQ(config->uicc.application.kind, uicc::ApplicationChoice::Kind::Aid);
+    EXPECT_EQ(to_hex(config->uicc.application.aid), "a0000000871004");
     EXPECT_FALSE(config->uicc.exclusive);
     EXPECT_EQ(config->uicc.mnc_length, 3U);
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::RequireUicc);
@@ -91,6 +100,10 @@ struct Row {
 TEST(DaemonConfig, ErrorsNamePlaceAndRemedy) {
     const Row rows[] = {
         {"[uicc]\naccess = \"open\"\n", "f:2: 'uicc.access'", "\"exclusive\", \"shared\""},
+        {"[uicc]\niccid = \"89-1\"\n", "f:2: 'uicc.iccid'", "mtkey-card info"},
+        {"[uicc]\niccid = \"890010100000000001812\"\n", "f:2: 'uicc.iccid'", "18 to 20"},
+        {"[uicc]\n\napplication = \"sim\"\n", "f:3: 'uicc.application'", "\"isim\" or an AID"},
+        {"[uicc]\napplication = \"a0000000\"\n", "f:2: 'uicc.application'", "5 to 16 octets"},
         {"[uicc]\nmnc_length = 1\n", "f:2: 'uicc.mnc_length'", "write 2 or 3"},
         {"[uicc]\nreaders = \"x\"\n", "f:2: 'uicc.readers'", "known here: reader"},
         {"\n[gba]\nmode = \"gba\"\n", "f:3: 'gba.mode'", "\"me-only\""},

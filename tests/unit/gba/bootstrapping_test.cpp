@@ -244,6 +244,18 @@ TEST(Bootstrapping, EfGbabpThatCannotBeWritten) {
     }
 }
 
+TEST(Bootstrapping, IsimHasItsOwnFile) {
+    RunFixture run;
+    script_pinned(run, kGbaU);
+    run.settings.application = uicc::DirEntry::Kind::Isim;
+    run.settings.gbabp_size = 120;
+    run.card.expect(dd_command(), dd_answer());
+    run.card.expect("00a4000c026fd5", "9000");
+    run.card.expect(text(kGbaU.json["apdu_update_binary_btid_lifetime"]), "9000");
+    EXPECT_TRUE(run.start());
+    EXPECT_TRUE(run.finished()) << run.card.trouble();
+}
+
 TEST(Bootstrapping, CardLostAtEachCommand) {
     for (const auto code :
          {Errc::NoCard, Errc::NoReader, Errc::ReaderBusy, Errc::TimedOut, Errc::CardFailed}) {

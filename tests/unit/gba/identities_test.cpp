@@ -35,6 +35,20 @@ TEST(Identities, ShortestAndLongest) {
     EXPECT_TRUE(impi_from_imsi("001010123456789", 2));
 }
 
+// TS 23.003 clause 16.2; the form of the first is that of a real card's EF_NAFKCA.
+TEST(Identities, BsfOfAnImpi) {
+    EXPECT_EQ(bsf_fqdn_from_impi("user@ims.mnc015.mcc234.3gppnetwork.org").value(),
+              "bsf.ims.mnc015.mcc234.pub.3gppnetwork.org");
+    EXPECT_EQ(bsf_fqdn_from_impi("user@operator.com").value(), "bsf.operator.com");
+    EXPECT_EQ(bsf_fqdn_from_impi("user@IMS.Example.ORG.").value(), "bsf.ims.example.org");
+    EXPECT_EQ(bsf_fqdn_from_impi("user@x.pub.3gppnetwork.org").value(),
+              "bsf.x.pub.3gppnetwork.org");
+    EXPECT_EQ(bsf_fqdn_from_impi("user@my3gppnetwork.org").value(), "bsf.my3gppnetwork.org");
+    for (const char* none : {"", "user", "user@", "@", "user@a b.example", "user@-.example"}) {
+        EXPECT_EQ(bsf_fqdn_from_impi(none).error().code, Errc::InvalidArgument) << none;
+    }
+}
+
 TEST(Identities, Refused) {
     struct Row {
         const char* imsi;
