@@ -147,6 +147,8 @@ void Procedure::on(const local::EstablishmentAsked& asked) {
         refuse(Error{Errc::NafNotAllowed, 0, request.naf_id.text()});
     } else if (const auto* changed = std::get_if<keys::BtidChanged>(&decision)) {
         refuse_outdated(changed->b_tid);
+    } else if (std::holds_alternative<keys::BtidGone>(decision)) {
+        refuse(Error{Errc::BtidStale, 0, masked_b_tid(*request.b_tid)});
     } else if (std::holds_alternative<keys::DeriveFromContext>(decision)) {
         full_ = false;
         derive(request.naf_id, *request.b_tid);

@@ -27,8 +27,11 @@ Decision decide(const Request& request, const std::optional<ContextFacts>& conte
     if (!nafs.contains(request.naf_id)) {
         return NafUnknown{};
     }
-    if (!request.b_tid || tombstoned || !context || !usable(*context, clock)) {
+    if (!request.b_tid) {
         return RunBootstrapping{};
+    }
+    if (tombstoned || !context || !usable(*context, clock)) {
+        return BtidGone{};
     }
     if (*request.b_tid != context->b_tid) {
         return BtidChanged{context->b_tid};

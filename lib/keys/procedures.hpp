@@ -47,11 +47,14 @@ struct DeriveFromContext {}; ///< 5.5.3 step 7
 struct BtidChanged {
     std::string b_tid; ///< the new one
 };
+struct BtidGone {};
 struct NafUnknown {};
-using Decision = std::variant<RunBootstrapping, DeriveFromContext, BtidChanged, NafUnknown>;
+using Decision =
+    std::variant<RunBootstrapping, DeriveFromContext, BtidChanged, BtidGone, NafUnknown>;
 
 /// Draft 5.5.2 step 6 and 5.5.3 step 6. A B-TID that is no longer ours is answered with the new one
-/// (the race of a bootstrapping between L2 and L3), or with a full run when there is none any more.
+/// (the race of a bootstrapping between L2 and L3); when there is none any more the device must ask
+/// for a full run itself: it would take an answer about another B-TID than its own for a violation.
 [[nodiscard]] Decision decide(const Request& request, const std::optional<ContextFacts>& context,
                               const NafList& nafs, const Clock& clock, bool tombstoned);
 

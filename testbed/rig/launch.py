@@ -14,6 +14,7 @@ import struct
 import sys
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
+NAMESPACES = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET, "mnt": CLONE_NEWNS}
 MS_REC, MS_SLAVE = 0x4000, 0x80000
 PR_SET_PDEATHSIG = 1
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -52,14 +53,14 @@ def confine() -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | IFF_UP))
 
 
-def join_network_namespace(pid: int) -> None:
-    """The namespaces of process `pid`; its user namespace first, which gives the right to enter the other."""
-    for name, kind in (("user", CLONE_NEWUSER), ("net", CLONE_NEWNET)):
+def join(pid: int, *names: str) -> None:
+    """Those namespaces of process `pid`; its user namespace first, which gives the right to enter the others."""
+    for name in ("user", *names):
         path = f"/proc/{pid}/ns/{name}"
         if os.stat(path).st_ino == os.stat(f"/proc/self/ns/{name}").st_ino:
             continue
         with open(path, "rb") as namespace:
-            check(libc.setns(namespace.fileno(), kind), f"setns {name}")
+            check(libc.setns(namespace.fileno(), NAMESPACES[name]), f"setns {name}")
 
 
 def inherit(descriptor: int, number: int) -> None:
@@ -67,11 +68,15 @@ def inherit(descriptor: int, number: int) -> None:
     os.set_inheritable(number, True)  # dup2 leaves it alone when it was that one already
 
 
-def listen(path: str) -> None:
+def listen(path: str, group: int | None) -> None:
     """The socket activation of systemd, sd_listen_fds(3): pcscd knows no other way to another path."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(path)
-    os.chmod(path, 0o666)  # pcscd may run as another user than its clients; the folder above is closed
+    if group is None:
+        os.chmod(path, 0o666)  # pcscd may run as another user than its clients
+    else:
+        os.chown(path, -1, group)
+        os.chmod(path, 0o660)
     server.listen(16)
     inherit(server.detach(), 3)
     os.environ["LISTEN_FDS"] = "1"
@@ -84,8 +89,11 @@ def main() -> None:
     parser.add_argument("--confine", action="store_true", help="own network and /run")
     parser.add_argument("--folder", metavar="DIR", help=f"held open as {FOLDER}: another user cannot walk to DIR")
     parser.add_argument("--join", type=int, metavar="PID", help="enter the network of that process")
+    parser.add_argument("--with-run", action="store_true", help="and its /run")
     parser.add_argument("--uid", type=int, help="give up root for this user")
+    parser.add_argument("--group", type=int, action="append", default=[], help="that this user is in besides")
     parser.add_argument("--listen", metavar="PATH")
+    parser.add_argument("--listen-group", type=int, metavar="GID", help="nobody else but the owner may connect")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
 
@@ -93,13 +101,13 @@ def main() -> None:
         if options.confine:
             confine()
         if options.join is not None:
-            join_network_namespace(options.join)
+            join(options.join, "net", *(["mnt"] if options.with_run else []))
         if options.listen:
-            listen(options.listen)
+            listen(options.listen, options.listen_group)
         if options.folder:
             inherit(os.open(options.folder, os.O_PATH | os.O_DIRECTORY), 4)
         if options.uid is not None and os.getuid() == 0:
-            os.setgroups([])
+            os.setgroups(options.group)
             os.setresgid(options.uid, options.uid, options.uid)
             os.setresuid(options.uid, options.uid, options.uid)
     except OSError as error:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -171,23 +172,46 @@ class Rig:
 
     def _start_card(self) -> None:
         options, subscriber = self.options, self.options.subscriber
-        service = CardService(self.folder, self.log("pcscd"), self.environment)
+        service = CardService(self.folder, self.log("pcscd"), self.environment, self.options.pcscd_group)
         self._stack.callback(service.close)
-        self.parties[service.party.name] = service.party
+        self.card_service = service
+        self.parties["pcscd"] = service.party
         if not service.confined:
             self.warnings.append("this system allows no network namespaces: the virtual reader listens on every address, "
                                  f"TCP ports {service.port} and {service.port + 1}")
         self.environment["PCSCLITE_CSOCK_NAME"] = str(service.socket)
         gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
         card = self._write("card.toml", settings.card(subscriber, gba, options.pin))
+        if options.other is not None:
+            self.other_card = self._write("other.toml", settings.card(options.other, gba, None, "8988211000000654321"))
+        self.card = card
         keys = self._subscribers_file() if options.k_at_bsf is None else self._write(
             "card/subscribers.toml", settings.subscribers(subscriber, options.mode))
         self._start_party("virtual-uicc", "--card", str(card), "--subscribers", str(keys), "--port", str(service.port),
-                          launch=service.launch_inside()).ready()
+                          "--control", str(self.folder / "control"), launch=service.launch_inside()).ready()
+
+    def card_control(self, line: str) -> dict[str, Any]:
+        """What the virtual UICC answers on its control socket (testbed/virtual_uicc/README.md)."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(10)
+            control.connect(str(self.folder / "control"))
+            control.sendall(line.encode() + b"\n")
+            answer = json.loads(control.makefile().readline())
+        if answer.get("ok") is not True:
+            raise RigError(f"virtual-uicc answered {line!r} with {answer}")
+        return dict(answer)
+
+    def restart_pcscd(self) -> None:
+        """SIGKILL, and at once a new one; the card finds it by itself."""
+        self.card_service.kill()
+        self.card_service.start()
+        self.parties["pcscd"] = self.card_service.party
 
     def _subscribers_file(self) -> Path:
-        return self._write("subscribers.toml", settings.subscribers(self.options.subscriber, self.options.mode,
-                                                                    self.options.k_at_bsf))
+        text = settings.subscribers(self.options.subscriber, self.options.mode, self.options.k_at_bsf)
+        if self.options.other is not None:
+            text += settings.subscribers(self.options.other, self.options.mode)
+        return self._write("subscribers.toml", text)
 
     def _start_bsf_program(self, name: str, ports: tuple[int, int]) -> tuple[int, int]:
         config = self._write(f"{name}.toml", settings.bsf(self.options, self._subscribers_file(), self.bsf_certificate,

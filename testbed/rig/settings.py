@@ -36,8 +36,8 @@ def subscribers(subscriber: Subscriber, mode: str, k: Optional[str] = None) -> s
                  opc=subscriber.opc, mode=mode)
 
 
-def card(subscriber: Subscriber, gba: bool, pin: Optional[str]) -> str:
-    return table("", iccid="8988211000000123456", imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba,
+def card(subscriber: Subscriber, gba: bool, pin: Optional[str], iccid: str = "8988211000000123456") -> str:
+    return table("", iccid=iccid, imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba,
                  pin=pin)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Optional
 
 from .launch import FOLDER
 from .processes import LAUNCH, Party
@@ -47,7 +48,7 @@ class CardService:
     """
     RUN = Path("/run/pcscd")  # must be there for pcscd; nobody cannot write in it, and pcscd does without
 
-    def __init__(self, folder: Path, log: Path, env: dict[str, str]):
+    def __init__(self, folder: Path, log: Path, env: dict[str, str], group: Optional[int] = None):
         self.confined = can_confine()
         self.port = VPCD_PORT if self.confined else free_port_pair()
         readers = folder / "readers"
@@ -57,31 +58,57 @@ class CardService:
         entry.write_text(f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:0x{self.port:04X}\n'
                          f"LIBPATH {VPCD_DRIVER}\nCHANNELID 0x{self.port:04X}\n")
         os.chmod(entry, 0o644)
-        self.socket = folder / "pcscd.comm"
-        launch = ["--listen", str(self.socket), "--folder", str(readers), "--uid", str(NOBODY)]
+        # The socket's own mode decides about those who can walk here; the folder above may be closed to them.
+        place = folder / "pcsc"
+        place.mkdir(mode=0o755)
+        os.chmod(place, 0o755)
+        self.socket = place / "pcscd.comm"
+        self._group = group
+        self._readers, self._log, self._env = readers, log, env
+        self.party: Optional[Party] = None
+        self._network: Optional[Party] = None
         self._made_run = False
         if self.confined:
-            launch.append("--confine")
+            # Somebody must be in the namespaces who stays when pcscd goes: the card comes back to this network.
+            self._network = Party("network", ["sh", "-c", """echo '{"ready":true}'; exec sleep infinity"""],
+                                  log.with_name("network.log"), launch=["--confine"], env=env)
         elif os.getuid() == 0 and not self.RUN.exists():
             self.RUN.mkdir(mode=0o755)
             self._made_run = True
-        pcscd = shutil.which("pcscd", path="/usr/sbin:/usr/bin:/sbin:/bin") or "pcscd"
-        self.party = Party("pcscd", [pcscd, "-f", "-c", FOLDER], log, launch=launch, env=env)
         try:
-            wait_for_path(self.socket, self.party)
+            if self._network is not None:
+                self._network.ready()
+            self.start()
         except BaseException:
             self.close()
             raise
 
+    def start(self) -> None:
+        self.socket.unlink(missing_ok=True)  # of a pcscd that was killed
+        pcscd = shutil.which("pcscd", path="/usr/sbin:/usr/bin:/sbin:/bin") or "pcscd"
+        launch = ["--listen", str(self.socket), "--folder", str(self._readers), "--uid", str(NOBODY)]
+        if self._group is not None:
+            launch += ["--listen-group", str(self._group)]
+        if self._network is not None:
+            launch += [*self.launch_inside(), "--with-run"]
+        self.party = Party("pcscd", [pcscd, "-f", "-c", FOLDER], self._log, launch=launch, env=self._env)
+        wait_for_path(self.socket, self.party)
+
+    def kill(self) -> None:
+        """SIGKILL: whoever has a card in use learns of it by a closed socket."""
+        self.party.kill()
+
     def close(self) -> None:
-        self.party.stop()
+        for party in (self.party, self._network):
+            if party is not None:
+                party.stop()
         if self._made_run:
             with suppress(OSError):  # somebody else uses it meanwhile
                 self.RUN.rmdir()
 
     def launch_inside(self) -> list[str]:
         """Options of launch.py for a program that must reach the driver's port."""
-        return ["--join", str(self.party.pid)] if self.confined else []
+        return ["--join", str(self._network.pid)] if self._network is not None else []
 
 
 def can_confine() -> bool:

@@ -107,7 +107,7 @@ class Reader:
         cls.folder = Folder()
         unittest.addModuleCleanup(cls.folder.close)
         service = CardService(cls.folder.path, cls.folder.path / "pcscd.log", dict(os.environ))
-        unittest.addModuleCleanup(service.party.stop)
+        unittest.addModuleCleanup(service.close)
         os.environ["PCSCLITE_CSOCK_NAME"] = str(service.socket)
         socket = cls.folder.path / "control"
         party = Party("virtual-uicc", [PROGRAM, "--card", str(cls.folder.card()), "--port", str(service.port),

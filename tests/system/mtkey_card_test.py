@@ -257,7 +257,7 @@ class PcscT0(Commands, CardTest):
         cls.around = around = Surroundings(cls)
         around.card.write_text(around.card.read_text() + f'protocol = "{cls.protocol}"\n')
         service = CardService(around.folder, around.folder / "logs" / "pcscd.log", around.environment)
-        cls.addClassCleanup(service.party.stop)
+        cls.addClassCleanup(service.close)
         cls.service = service
         around.environment["PCSCLITE_CSOCK_NAME"] = str(service.socket)
         cls.insert()

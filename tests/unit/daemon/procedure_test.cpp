@@ -288,6 +288,13 @@ TEST_F(ProcedureTest, BtidChangedAndStale) {
     link.device.request_establishment(
         {naf_id(), kDevice, changed.error.b_tid, local::Reason::NoKey});
     EXPECT_EQ(link.refused(), ErrorCode::BtidStale);
+
+    // The card was out: no answer about another B-TID than the device's, which it would not take.
+    card.state_.context.reset();
+    link.device.request_establishment(
+        {naf_id(), kDevice, changed.error.b_tid, local::Reason::NoKey});
+    EXPECT_EQ(link.refused(), ErrorCode::BtidStale);
+    EXPECT_EQ(card.runs, 2U);
 }
 
 TEST_F(ProcedureTest, UnknownToTheNetworkForcesARun) {

@@ -71,10 +71,9 @@ TEST(Procedures, Decisions) {
     // 5.5.3
     EXPECT_TRUE(is(decide(request("b@bsf"), facts(), nafs(), at(0s), false), DeriveFromContext{}));
     // too old by now, gone by now, or tombstoned
-    EXPECT_TRUE(is(decide(request("b@bsf"), facts(), nafs(), at(24h), false), RunBootstrapping{}));
-    EXPECT_TRUE(
-        is(decide(request("b@bsf"), std::nullopt, nafs(), at(0s), false), RunBootstrapping{}));
-    EXPECT_TRUE(is(decide(request("b@bsf"), facts(), nafs(), at(0s), true), RunBootstrapping{}));
+    EXPECT_TRUE(is(decide(request("b@bsf"), facts(), nafs(), at(24h), false), BtidGone{}));
+    EXPECT_TRUE(is(decide(request("b@bsf"), std::nullopt, nafs(), at(0s), false), BtidGone{}));
+    EXPECT_TRUE(is(decide(request("b@bsf"), facts(), nafs(), at(0s), true), BtidGone{}));
     // a bootstrapping between L2 and L3
     const auto changed = decide(request("old@bsf"), facts(), nafs(), at(0s), false);
     ASSERT_TRUE(is(changed, BtidChanged{}));
