@@ -45,9 +45,11 @@ CardState::State state_after(Errc code) {
 
 /// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
 /// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
-/// status word that makes no sense is none of these: the card is there and has answered.
+/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
+/// has been followed already: a card that stays with it has lost the thread, until it is reset.
 bool ends_card(const Error& error) {
-    const bool answered = error.detail > 0 && error.detail <= 0xFFFF; // SW1SW2, not a SCARD code
+    const bool answered = error.detail > 0 && error.detail <= 0xFFFF && // SW1SW2, not a SCARD code
+                          error.detail >> 8 != 0x6C;
     return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
            (state_after(error.code) != CardState::State::Failed);
 }
