@@ -141,9 +141,23 @@ std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
 uicc::OpenOptions CardWork::open_options() {
     uicc::OpenOptions out;
     out.configured_mnc_length = config_.uicc.mnc_length;
+    out.pin_counted = [this](std::string_view iccid, unsigned attempts_left) {
+        // Shown before, and the answer never came: an attempt that is gone says what it was.
+        if (unsure_pin_ && unsure_pin_->iccid == iccid) {
+            if (attempts_left < unsure_pin_->attempts_left) {
+                refused_pins_.emplace(iccid);
+            }
+            unsure_pin_.reset();
+        }
+        asked_attempts_ = attempts_left;
+    };
     out.pin = [this](std::string_view iccid) {
         asked_iccid_ = iccid;
-        return pin_for(iccid);
+        auto pin = pin_for(iccid);
+        if (pin && !given_pin_) {
+            unsure_pin_ = {asked_iccid_, asked_attempts_};
+        }
+        return pin;
     };
     return out;
 }
