@@ -94,9 +94,11 @@ uicc::ReaderWish wish_of(const UiccConfig& config) {
 
 /// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
 /// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
-/// status word that makes no sense is none of these: the card is there and has answered.
+/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
+/// has been followed already: a card that stays with it has lost the thread, until it is reset.
 bool ends_card(const Error& error) {
-    const bool answered = error.detail > 0 && error.detail <= 0xFFFF; // SW1SW2, not a SCARD code
+    const bool answered = error.detail > 0 && error.detail <= 0xFFFF && // SW1SW2, not a SCARD code
+                          error.detail >> 8 != 0x6C;
     return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
            (state_after(error.code) != CardState::State::Failed);
 }
@@ -341,11 +343,24 @@ uicc::OpenOptions CardWork::open_options() {
     uicc::OpenOptions out;
     out.configured_mnc_length = config_.uicc.mnc_length;
     out.choice = config_.uicc.application;
+    out.pin_counted = [this](std::string_view iccid, unsigned attempts_left) {
+        // Shown before, and the answer never came: an attempt that is gone says what it was.
+        if (unsure_pin_ && unsure_pin_->iccid == iccid) {
+            if (attempts_left < unsure_pin_->attempts_left) {
+                refused_pins_.emplace(iccid);
+            }
+            unsure_pin_.reset();
+        }
+        asked_attempts_ = attempts_left;
+    };
     out.pin = [this](std::string_view iccid) {
         asked_iccid_ = iccid;
         auto pin = pin_for(iccid);
         if (open_ && pin) {
             open_->pin_shown = true;
+        }
+        if (pin && !given_pin_) {
+            unsure_pin_ = {asked_iccid_, asked_attempts_};
         }
         return pin;
     };

@@ -132,6 +132,12 @@ private:
     std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
     std::optional<SecretBytes> given_pin_;               ///< by send_pin()
     std::string asked_iccid_;                            ///< of the card that wanted its PIN last
+    unsigned asked_attempts_ = 0;                        ///< what it had left then
+    struct ShownPin {
+        std::string iccid;
+        unsigned attempts_left = 0; ///< before
+    };
+    std::optional<ShownPin> unsure_pin_; ///< of the file; until the counter is read again
     std::optional<gba::Context> context_;
     BootTime use_deadline_{}; ///< of the context
     std::optional<Grace> grace_;

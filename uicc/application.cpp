@@ -66,8 +66,13 @@ Result<int> enter(CardChannel& card, Application& application, const OpenOptions
         return -1;
     }
     const auto ask = [&] { return options.pin ? options.pin(application.iccid) : std::nullopt; };
+    const auto counted = [&](unsigned attempts_left) {
+        if (options.pin_counted) {
+            options.pin_counted(application.iccid, attempts_left);
+        }
+    };
     const auto attempts =
-        MTKEY_TRY(satisfy_pin(card, *application.pin_reference, options.pin_floor, ask));
+        MTKEY_TRY(satisfy_pin(card, *application.pin_reference, options.pin_floor, ask, counted));
     return attempts ? static_cast<int>(*attempts) : -1;
 }
 

@@ -43,6 +43,9 @@ struct OpenOptions {
     /// Asked only when the card wants a PIN; nothing returned = PinRequired. 4 to 8 digits. The
     /// argument is the ICCID: the caller remembers refused PINs by it.
     std::function<std::optional<SecretBytes>(std::string_view iccid)> pin;
+    /// Told the attempts left before each such question: fewer than the last time, and the answer
+    /// that was lost then was a refusal.
+    std::function<void(std::string_view iccid, unsigned attempts_left)> pin_counted;
     ApplicationChoice choice;
     bool probe_without_dir = false; ///< probe_application() where EF_DIR names nothing
 };

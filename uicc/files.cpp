@@ -75,6 +75,11 @@ Result<Bytes> read_selected(CardChannel& card, std::uint16_t file, const Fcp& fc
             return status_error(response.sw, "READ BINARY " + file_name(file));
         }
         append(content, response.data.reveal());
+        if (exact && response.ok() && content.empty()) {
+            // The FCP has told of octets. As an empty service table it would pass for a card
+            // without GBA.
+            return fail(Errc::CardFailed, file_name(file) + ": no octets", response.sw);
+        }
         if (content.size() > kLongestFile) {
             return fail(Errc::CardFailed, file_name(file) + " is too long", response.sw);
         }

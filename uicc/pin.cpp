@@ -86,9 +86,10 @@ Result<void> verify_pin(CardChannel& card, std::uint8_t reference, const SecretB
     return fail(Errc::PinIncorrect, text.data(), state);
 }
 
-Result<std::optional<unsigned>>
-satisfy_pin(CardChannel& card, std::uint8_t reference, unsigned floor,
-            const std::function<std::optional<SecretBytes>()>& ask) {
+Result<std::optional<unsigned>> satisfy_pin(CardChannel& card, std::uint8_t reference,
+                                            unsigned floor,
+                                            const std::function<std::optional<SecretBytes>()>& ask,
+                                            const std::function<void(unsigned)>& counted) {
     const auto state = MTKEY_TRY(query_pin(card, reference));
     if (state.kind != PinState::Kind::Wanted) {
         return std::nullopt;
@@ -96,6 +97,9 @@ satisfy_pin(CardChannel& card, std::uint8_t reference, unsigned floor,
     if (state.attempts_left < floor) {
         return fail(Errc::PinFloor, std::to_string(state.attempts_left) + " attempts left",
                     state.attempts_left);
+    }
+    if (counted) {
+        counted(state.attempts_left);
     }
     const auto pin = ask ? ask() : std::nullopt;
     if (!pin) {

@@ -34,8 +34,10 @@ struct PinState {
 
 /// Both, and the question in between. Attempts left as read before; nothing when no PIN was wanted.
 /// `floor`: PinFloor below it. `ask`: nothing returned = PinRequired (detail = attempts left).
+/// `counted`: told the attempts left, before `ask`.
 [[nodiscard]] Result<std::optional<unsigned>>
 satisfy_pin(CardChannel& card, std::uint8_t reference, unsigned floor,
-            const std::function<std::optional<SecretBytes>()>& ask);
+            const std::function<std::optional<SecretBytes>()>& ask,
+            const std::function<void(unsigned)>& counted = {});
 
 } // namespace mtkey::uicc
