@@ -173,6 +173,9 @@ Result<std::optional<std::vector<Bytes>>> read_records(CardChannel& card, Under 
         if (!response.ok() && response.sw != sw::kEndOfFile) {
             return status_error(response.sw, "READ RECORD " + file_name(file));
         }
+        if (response.data.empty()) {
+            return fail(Errc::CardFailed, "READ RECORD " + file_name(file) + " gave nothing");
+        }
         const auto octets = response.data.reveal();
         records.emplace_back(octets.begin(), octets.end());
     }

@@ -269,7 +269,9 @@ void FaultRig::mend(const Fault& fault) {
 
 void FaultRig::expect_recovery(bool pin_may_count_as_refused) {
     const auto back = clock_.boot_now();
-    if (const auto at = work_.retry_at()) {
+    // One that wants its PIN is not tried again: what is due then is the end of the grace.
+    const bool wants_pin = work_.state().state == daemon::CardState::State::PinRequired;
+    if (const auto at = work_.retry_at(); at && !wants_pin) {
         ASSERT_LE(*at, back + kRecovery) << "the card is back, and the daemon waits";
         clock_.advance(std::max(*at - back, std::chrono::milliseconds(0)));
         work_.retry();

@@ -418,6 +418,15 @@ TEST(ReadRecordsTest, NoRecordLength) {
     EXPECT_TRUE(card.finished()) << card.trouble();
 }
 
+TEST(ReadRecordsTest, RecordOfNothingIsAFault) {
+    ScriptedCard card;
+    card.expect("00a40804022f0000", "6204820242219000").expect("00b2010400", "9000");
+    const auto applications = list_applications(card);
+    ASSERT_FALSE(applications);
+    EXPECT_EQ(applications.error().code, Errc::CardFailed);
+    EXPECT_TRUE(card.finished()) << card.trouble();
+}
+
 TEST(SelectApplicationTest, WithoutFcp) {
     ScriptedCard card;
     card.expect("00a4040c10" + kAid, "9000");
