@@ -17,7 +17,6 @@ constexpr unsigned kMostStuck = 2;
 CardWorker::CardWorker(Reactor& reactor, const Config& config, const Clock& clock,
                        RandomSource& random)
     : reactor_(reactor),
-      config_(config),
       clock_(clock),
       work_(config, clock, random, interruption_, real_ports(config.uicc)) {
     statistics_ = work_.statistics();

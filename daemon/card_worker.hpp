@@ -54,7 +54,6 @@ private:
     void publish(std::function<void()> then);
 
     Reactor& reactor_;
-    const Config& config_;
     const Clock& clock_;
     std::function<void()> changed_;
     std::function<void(const Error&)> run_failed_;
