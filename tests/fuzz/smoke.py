@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """smoke.py BUILD: each libFuzzer target over its corpus and a counted number of executions beyond; TAP on stdout.
 
-MTKEY_FUZZ_RUNS (default 100000) is the number for the targets of uicc/, what a hostile card says to the parsers of
+MTKEY_FUZZ_RUNS (default 1000000) is the number for the targets of uicc/, what a hostile card says to the parsers of
 small messages; the others, which run whole sessions, do a tenth of it. A target that does fewer has failed.
 The corpus of target fuzz-<folder>-<name> is tests/fuzz/<folder>/corpus/<name>/, or the files of .../corpus/. What is
 found new stays in BUILD/fuzz/, as does an input that crashes.
@@ -64,7 +64,7 @@ def run(program: Path, runs: int) -> "tuple[bool, int, str]":
 
 
 def main() -> None:
-    build, runs = Path(sys.argv[1]).resolve(), int(os.environ.get("MTKEY_FUZZ_RUNS", "100000"))
+    build, runs = Path(sys.argv[1]).resolve(), int(os.environ.get("MTKEY_FUZZ_RUNS", "1000000"))
     programs = sorted(path for path in (build / "tests").glob("fuzz-*") if path.is_file() and os.access(path, os.X_OK))
     print(f"TAP version 13\n1..{max(len(programs), 1)}")
     if not programs:
