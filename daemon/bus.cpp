@@ -2,6 +2,7 @@
 #include "daemon/bus.hpp"
 
 #include "daemon/bus_objects.hpp"
+#include "daemon/sleep_watch.hpp"
 
 #include <algorithm>
 #include <map>
@@ -32,6 +33,7 @@ public:
                                       : sdbus::createSessionBusConnectionWithAddress(address)),
           authorisation_(*connection_, own_user),
           context_{*connection_, mt, transports, authorisation_, [this] { return session_path_; }},
+          sleep_(*connection_, mt.card()),
           timer_(reactor.timer()) {
         manager_ = std::make_unique<ManagerObject>(context_);
         for (const auto& view : transports.views()) {
@@ -228,6 +230,7 @@ private:
     std::vector<keys::NafEntry> shown_nafs_;
     std::map<std::string, std::unique_ptr<DeviceObject>> devices_;
     std::map<std::string, std::unique_ptr<TransportObject>> transports_;
+    SleepWatch sleep_;
     std::unique_ptr<Reactor::Timer> timer_;
     std::unique_ptr<Reactor::Watch> watch_;
 };

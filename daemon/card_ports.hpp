@@ -5,12 +5,21 @@
 #include "daemon/config.hpp"
 #include "http/client.hpp"
 #include "uicc/card_channel.hpp"
+#include "uicc/reader_monitor.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace mtkey::daemon {
+
+/// What of a card stays ours between two jobs.
+enum class Hold : std::uint8_t {
+    Card,    ///< all of it: nobody else can use it
+    Channel, ///< selection and PIN; others use the card, on channels of their own
+    Nothing, ///< each job begins anew
+};
 
 /// A connected card. Owns the connection; used by the card worker's thread alone.
 class CardLink {
@@ -19,6 +28,7 @@ public:
     /// The card for us alone until end(). Borrowed until then.
     [[nodiscard]] virtual Result<uicc::CardChannel*> begin() = 0;
     virtual void end() = 0;
+    [[nodiscard]] virtual Hold hold() const = 0;
     [[nodiscard]] virtual unsigned apdu_count() const = 0; ///< since it was connected
     /// The card is not reset when this ends: it is none of ours, and has got no PIN from us.
     virtual void leave_alone() {}
@@ -30,11 +40,20 @@ public:
     virtual void cancel() = 0; ///< from any thread; for good
 };
 
-/// Where CardWork's world begins: PC/SC and the network, or a test's.
+/// Tells of readers as long as it lives.
+class ReaderWatch {
+public:
+    virtual ~ReaderWatch() = default;
+};
+
+/// Where CardWork's world begins: PC/SC or a modem, and the network; or a test's.
 struct CardPorts {
+    /// The callback comes on a thread of the watch; none comes after its end.
+    std::function<Result<std::unique_ptr<ReaderWatch>>(uicc::ReaderMonitor::Callback)> watch{};
     std::function<Result<std::unique_ptr<CardLink>>(const std::string& reader)> connect;
     std::function<std::unique_ptr<BsfLink>(http::ClientSettings)> bsf;
 };
+/// Borrows `config`.
 CardPorts real_ports(const UiccConfig& config);
 
 } // namespace mtkey::daemon

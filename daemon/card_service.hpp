@@ -70,6 +70,9 @@ public:
     virtual bool cancel() = 0;
     /// Forgets the context of this B-TID; NotFound when the present one is another's.
     virtual void discard(const std::string& b_tid, std::function<void(Result<void>)> done) = 0;
+    /// The system is about to sleep: the run under way ends, the card is left; `done` then.
+    virtual void prepare_for_sleep(std::function<void()> done) = 0;
+    virtual void wake_up() = 0;
 };
 
 } // namespace mtkey::daemon

@@ -2,7 +2,6 @@
 #include "daemon/card_work.hpp"
 
 #include "base/encoding.hpp"
-#include "base/file.hpp"
 #include "base/hash.hpp"
 #include "base/steps.hpp"
 #include "gba/identities.hpp"
@@ -20,6 +19,10 @@ constexpr std::chrono::seconds kFirstBackOff{1};
 constexpr std::chrono::seconds kLongestBackOff{60};
 // design.md decision 6.
 constexpr std::chrono::seconds kGrace{3};
+// Readers and modems come back one by one.
+constexpr std::chrono::seconds kGraceAfterSleep{10};
+// Of CLOCK_BOOTTIME: whoever has slept longer wakes up by this alone, and so does who never slept.
+constexpr std::chrono::seconds kLongestSleepless{60};
 
 std::string identity_hash(std::string_view iccid, std::string_view impi) {
     Bytes lengths;
@@ -28,19 +31,34 @@ std::string identity_hash(std::string_view iccid, std::string_view impi) {
     return to_hex(sha256({as_octets("mtkey uicc"), lengths, as_octets(iccid), as_octets(impi)}));
 }
 
-bool is_isim(const uicc::Application& application) {
-    return application.entry.kind == uicc::DirEntry::Kind::Isim;
-}
-
 Result<std::string> impi_of(const uicc::Application& application) {
-    return is_isim(application) ? Result<std::string>(application.impi)
-                                : gba::impi_from_imsi(application.imsi, application.mnc_length);
+    return application.is_isim() ? Result<std::string>(application.impi)
+                                 : gba::impi_from_imsi(application.imsi, application.mnc_length);
 }
 
-Result<std::string> bsf_fqdn_of(const uicc::Application& application) {
-    return is_isim(application) ? gba::bsf_fqdn_from_impi(application.impi)
-                                : gba::bsf_fqdn_from_imsi(application.imsi, application.mnc_length);
+bool wants_pin(const Error& error) {
+    const auto state = state_after(error.code);
+    return state == CardState::State::PinRequired || state == CardState::State::PinBlocked;
 }
+
+/// As far as one look can tell: what 6E 00 says may be true of a UICC in a GSM session.
+bool is_no_uicc(const Error& error) {
+    return error.code == Errc::NotSupportedByCard ||
+           (uicc::is_status_error(error) && error.detail == uicc::sw::kFileNotFound);
+}
+
+/// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
+/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
+/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
+/// has been followed already: a card that stays with it has lost the thread, until it is reset.
+bool ends_card(const Error& error) {
+    const bool answered = error.detail > 0 && error.detail <= 0xFFFF && // SW1SW2, not a SCARD code
+                          error.detail >> 8 != 0x6C;
+    return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
+           (state_after(error.code) != CardState::State::Failed);
+}
+
+} // namespace
 
 CardState::State state_after(Errc code) {
     using enum CardState::State;
@@ -62,49 +80,6 @@ CardState::State state_after(Errc code) {
     }
 }
 
-bool wants_pin(const Error& error) {
-    const auto state = state_after(error.code);
-    return state == CardState::State::PinRequired || state == CardState::State::PinBlocked;
-}
-
-/// No EF_ICCID, no such class.
-bool looks_like_no_uicc(const Error& error) {
-    return uicc::is_status_error(error) && (error.detail == uicc::sw::kFileNotFound ||
-                                            error.detail == uicc::sw::kInstructionNotSupported ||
-                                            error.detail == uicc::sw::kClassNotSupported);
-}
-
-/// As far as one look can tell: what 6E 00 says may be true of a UICC in a GSM session.
-bool is_no_uicc(const Error& error) {
-    return error.code == Errc::NotSupportedByCard ||
-           (uicc::is_status_error(error) && error.detail == uicc::sw::kFileNotFound);
-}
-
-std::uint32_t event_of(const uicc::ReaderState& reader) {
-    return reader.raw >> 16;
-}
-
-/// Its ICCID is looked at when the card is open: once, and with what else may be wrong with it.
-uicc::ReaderWish wish_of(const UiccConfig& config) {
-    return {.pattern = config.reader,
-            .ignore = config.ignore,
-            .allow_virtual = config.allow_virtual,
-            .iccid = {}};
-}
-
-/// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
-/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
-/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
-/// has been followed already: a card that stays with it has lost the thread, until it is reset.
-bool ends_card(const Error& error) {
-    const bool answered = error.detail > 0 && error.detail <= 0xFFFF && // SW1SW2, not a SCARD code
-                          error.detail >> 8 != 0x6C;
-    return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
-           (state_after(error.code) != CardState::State::Failed);
-}
-
-} // namespace
-
 CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& random,
                    Interruption& interruption, CardPorts ports)
     : config_(config),
@@ -112,57 +87,13 @@ CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& rando
       random_(random),
       interruption_(interruption),
       ports_(std::move(ports)),
+      readers_(config.uicc),
+      pins_(config.uicc.pin_file),
       back_off_(kFirstBackOff) {
     for (const char* name : {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs",
                              "gba_runs_failed", "gba_u_runs", "gba_me_runs", "naf_keys_derived"}) {
         statistics_[name] = 0;
     }
-}
-
-void CardWork::tell_skipped(const std::string& reader, std::string_view why) {
-    if (auto& told = told_[reader]; told != why) {
-        told = why;
-        log(LogLevel::Info, "reader not used", {{"reader", reader}, {"why", why}});
-    }
-}
-
-void CardWork::note_readers(const uicc::ReaderReport& report) {
-    readers_.clear();
-    const auto wish = wish_of(config_.uicc);
-    for (const auto& reader : report.readers) {
-        if (const auto why = uicc::refused_by_name(wish, reader.name)) {
-            tell_skipped(reader.name, uicc::describe(*why));
-        } else if (report.service) {
-            readers_.push_back(reader);
-        }
-    }
-    std::erase_if(told_, [&](const auto& told) {
-        return std::ranges::find(report.readers, told.first, &uicc::ReaderState::name) ==
-               report.readers.end();
-    });
-    std::erase_if(useless_, [&](const auto& card) {
-        return std::ranges::none_of(readers_, [&](const auto& reader) {
-            return reader.name == card.first && reader.present &&
-                   event_of(reader) == card.second.event;
-        });
-    });
-}
-
-const CardWork::Useless* CardWork::useless(const std::string& reader, std::uint32_t event) const {
-    const auto found = useless_.find(reader);
-    return found != useless_.end() && found->second.event == event && found->second.sure
-               ? &found->second
-               : nullptr;
-}
-
-CardWork::Look CardWork::usable_cards() const {
-    Look out;
-    for (const auto& reader : readers_) {
-        if (reader.present && !reader.mute && useless(reader.name, event_of(reader)) == nullptr) {
-            out.emplace_back(reader.name, event_of(reader));
-        }
-    }
-    return out;
 }
 
 bool CardWork::worth_another_look() const {
@@ -173,39 +104,40 @@ bool CardWork::worth_another_look() const {
     case PinBlocked:
         return false;
     case Failed: // tried before
-        return usable_cards() != last_look_;
+        return readers_.usable_cards() != last_look_;
     default:
         return true;
     }
 }
 
 void CardWork::readers_changed(const uicc::ReaderReport& report) {
-    note_readers(report);
+    readers_.note(report);
+    if (asleep_until_) {
+        return;
+    }
     if (!report.service) {
         begin_grace();
     } else if (grace_) {
-        const bool present = std::ranges::any_of(readers_, &uicc::ReaderState::present);
+        const bool present = std::ranges::any_of(readers_.all(), &uicc::ReaderState::present);
         if (grace_->card_seen && !present) {
             end_grace(); // removed
         } else {
             grace_->card_seen = present;
         }
     }
-    const auto here = std::ranges::find(readers_, reader_, &uicc::ReaderState::name);
-    // The upper half of the state counts insertions and removals: a card that was out however
-    // shortly is another one.
-    if (here != readers_.end() && here->present && !here->mute && event_of(*here) == event_) {
+    const auto* here = readers_.find(reader_);
+    if (here != nullptr && here->present && !here->mute && event_of(*here) == event_) {
         if (open_) {
             return;
         }
         if (!worth_another_look()) {
-            if (useless(reader_, event_) == nullptr) {
+            if (readers_.useless(reader_, event_) == nullptr) {
                 interruption_.use(Interruption::Place{reader_, event_});
             }
             return;
         }
     }
-    close(readers_.empty() ? CardState::State::NoReader : CardState::State::NoCard);
+    close(readers_.all().empty() ? CardState::State::NoReader : CardState::State::NoCard);
     back_off_ = kFirstBackOff;
     look_for_card();
 }
@@ -218,21 +150,19 @@ void CardWork::look_for_card() {
     std::optional<Failure> later; // may open some time
     std::optional<Failure> useless_here;
     const auto back_off = back_off_;
-    auto left = readers_;
-    last_look_ = usable_cards();
+    auto left = readers_.all();
+    last_look_ = readers_.usable_cards();
     std::erase_if(left, [&](const auto& reader) {
-        const auto* card = useless(reader.name, event_of(reader));
+        const auto* card = readers_.useless(reader.name, event_of(reader));
         if (card != nullptr && !useless_here) {
             useless_here = Failure{{reader.name, card->event}, card->why};
         }
         return card != nullptr;
     });
     while (true) {
-        const auto choice = uicc::choose_reader(left, wish_of(config_.uicc), {});
+        const auto choice = readers_.choose(left);
         if (!choice.chosen) {
-            for (const auto& skipped : choice.skipped) {
-                tell_skipped(skipped.name, uicc::describe(skipped.why));
-            }
+            readers_.tell_skipped(choice);
             break;
         }
         reader_ = choice.chosen->name;
@@ -244,17 +174,17 @@ void CardWork::look_for_card() {
             if (!opened) {
                 failed(opened.error());
             }
-            told_.erase(reader_);
-            for (const auto& skipped : choice.skipped) {
-                tell_skipped(skipped.name, uicc::describe(skipped.why));
-            }
+            readers_.used(reader_);
+            readers_.tell_skipped(choice);
             return;
         }
         const Failure failure{{reader_, event_}, opened.error()};
-        if (of_no_use(failure.error)) {
+        const bool of_no_use = readers_.of_no_use(reader_, event_, failure.error);
+        last_look_ = readers_.usable_cards();
+        if (of_no_use) {
             close(CardState::State::Failed);
             last_error_ = failure.error;
-            tell_skipped(reader_, describe(failure.error));
+            readers_.tell_skipped(reader_, describe(failure.error));
             useless_here = useless_here ? useless_here : std::optional(failure);
         } else {
             back_off_ = back_off; // one step a look, however many readers
@@ -275,8 +205,8 @@ void CardWork::look_for_card() {
     }
     interruption_.use(std::nullopt);
     const auto mute = std::ranges::find_if(
-        readers_, [](const auto& reader) { return reader.present && reader.mute; });
-    if (mute != readers_.end()) {
+        readers_.all(), [](const auto& reader) { return reader.present && reader.mute; });
+    if (mute != readers_.all().end()) {
         reader_ = mute->name;
         event_ = event_of(*mute);
         close(CardState::State::Mute);
@@ -285,27 +215,20 @@ void CardWork::look_for_card() {
     }
 }
 
-bool CardWork::of_no_use(const Error& error) {
-    bool sure = error.code == Errc::NotSupportedByCard;
-    if (!sure) {
-        if (!looks_like_no_uicc(error)) {
-            return false;
-        }
-        // Or a UICC in the middle of something; it has been reset since.
-        const auto before = useless_.find(reader_);
-        sure = before != useless_.end() && before->second.event == event_ &&
-               before->second.why.detail == error.detail;
-    }
-    useless_.insert_or_assign(reader_, Useless{event_, error, sure});
-    last_look_ = usable_cards();
-    return sure;
-}
-
 std::optional<BootTime> CardWork::retry_at() const {
+    if (asleep_until_) {
+        return asleep_until_;
+    }
     return grace_ && (!retry_at_ || grace_->until < *retry_at_) ? grace_->until : retry_at_;
 }
 
 void CardWork::retry() {
+    if (asleep_until_) {
+        if (clock_.boot_now() >= *asleep_until_) {
+            wake_up();
+        }
+        return;
+    }
     if (grace_ && clock_.boot_now() >= grace_->until) {
         end_grace();
         if (!retry_at_ || clock_.boot_now() < *retry_at_) {
@@ -319,65 +242,34 @@ void CardWork::retry() {
     look_for_card();
 }
 
-std::optional<SecretBytes> CardWork::pin_for(std::string_view iccid) {
-    if (given_pin_) {
-        return given_pin_->clone();
-    }
-    if (config_.uicc.pin_file.empty() || refused_pins_.contains(iccid)) {
-        return std::nullopt;
-    }
-    auto content = read_secret_file(config_.uicc.pin_file, 64);
-    if (!content) {
-        log_error("PIN file", content.error());
-        return std::nullopt;
-    }
-    std::size_t size = content->size();
-    while (size > 0 &&
-           (content->reveal()[size - 1] == '\n' || content->reveal()[size - 1] == '\r')) {
-        --size;
-    }
-    return SecretBytes(content->reveal().first(size));
-}
-
 uicc::OpenOptions CardWork::open_options() {
     uicc::OpenOptions out;
     out.configured_mnc_length = config_.uicc.mnc_length;
     out.choice = config_.uicc.application;
     out.pin_counted = [this](std::string_view iccid, unsigned attempts_left) {
-        // Shown before, and the answer never came: an attempt that is gone says what it was.
-        if (unsure_pin_ && unsure_pin_->iccid == iccid) {
-            if (attempts_left < unsure_pin_->attempts_left) {
-                refused_pins_.emplace(iccid);
-            }
-            unsure_pin_.reset();
-        }
-        asked_attempts_ = attempts_left;
+        pins_.counted(iccid, attempts_left);
     };
     out.pin = [this](std::string_view iccid) {
-        asked_iccid_ = iccid;
-        auto pin = pin_for(iccid);
+        auto pin = pins_.pin_for(iccid);
         if (open_ && pin) {
             open_->pin_shown = true;
-        }
-        if (pin && !given_pin_) {
-            unsure_pin_ = {asked_iccid_, asked_attempts_};
         }
         return pin;
     };
     return out;
 }
 
-/// A PIN that was refused is never sent again to this card (threats U5).
 void CardWork::note_pin(const Error& error) {
     if (error.code == Errc::PinIncorrect) {
-        if (!given_pin_) {
-            refused_pins_.insert(asked_iccid_);
-        }
+        pins_.refused();
         pin_attempts_left_ = static_cast<int>(error.detail);
     }
 }
 
 Result<void> CardWork::gone() const {
+    if (asleep_until_) {
+        return fail(Errc::NoCard, "the system falls asleep");
+    }
     if (!interruption_.lost()) {
         return {};
     }
@@ -387,7 +279,7 @@ Result<void> CardWork::gone() const {
 
 Result<void> CardWork::open() {
     MTKEY_CHECK(gone());
-    if (const auto* card = useless(reader_, event_)) {
+    if (const auto* card = readers_.useless(reader_, event_)) {
         return std::unexpected(card->why);
     }
     auto opened = open_application();
@@ -418,7 +310,7 @@ Result<void> CardWork::open_application() {
     pin_attempts_left_ = open_->application.pin_attempts_left;
     open_->impi = MTKEY_TRY(impi_of(open_->application));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
-    useless_.erase(reader_); // a doubt
+    readers_.is_of_use(reader_);
     MTKEY_CHECK(settle_grace());
     state_ = CardState::State::Ready;
     last_error_.reset();
@@ -427,10 +319,37 @@ Result<void> CardWork::open_application() {
     end_job();
     log(LogLevel::Notice, "UICC ready",
         {{"reader", reader_},
-         {"application", is_isim(open_->application) ? "isim" : "usim"},
+         {"application", open_->application.is_isim() ? "isim" : "usim"},
          {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
+}
+
+void CardWork::fall_asleep() {
+    if (asleep_until_) {
+        return;
+    }
+    // It loses its power meanwhile, and another card may be there afterwards.
+    begin_grace();
+    asleep_until_ = clock_.boot_now() + kLongestSleepless;
+    if (grace_) {
+        grace_->until = BootTime::max();
+    }
+    close(CardState::State::NoCard);
+    interruption_.use(std::nullopt);
+}
+
+void CardWork::wake_up() {
+    if (!asleep_until_) {
+        return;
+    }
+    asleep_until_.reset();
+    if (grace_) {
+        grace_->until = clock_.boot_now() + kGraceAfterSleep;
+        grace_->card_seen = false;
+    }
+    back_off_ = kFirstBackOff;
+    look_for_card();
 }
 
 void CardWork::begin_grace() {
@@ -462,7 +381,8 @@ Result<void> CardWork::settle_grace() {
         context_.reset();
     }
     grace_.reset();
-    log(LogLevel::Notice, "UICC again after pcscd was away", {{"keys", same ? "kept" : "wiped"}});
+    log(LogLevel::Notice, "UICC again after it was out of reach",
+        {{"keys", same ? "kept" : "wiped"}});
     return {};
 }
 
@@ -478,7 +398,7 @@ void CardWork::close(CardState::State state) {
     if (!grace_) {
         context_.reset();
     }
-    given_pin_.reset();
+    pins_.forget_given();
     retry_at_.reset();
     if (open_) {
         note_apdus();
@@ -497,7 +417,8 @@ void CardWork::failed(const Error& error) {
         log_warning("UICC in " + reader_, error);
         using enum CardState::State;
         if (!reader_.empty() && state_ != PinRequired && state_ != PinBlocked &&
-            error.code != Errc::NotSupportedByCard && useless(reader_, event_) == nullptr) {
+            error.code != Errc::NotSupportedByCard &&
+            readers_.useless(reader_, event_) == nullptr) {
             retry_at_ = clock_.boot_now() + back_off_;
             back_off_ = std::min(back_off_ * 2, kLongestBackOff);
         }
@@ -509,261 +430,6 @@ void CardWork::note_apdus() {
     const unsigned now = open_ ? open_->link->apdu_count() : 0;
     statistics_["apdus"] += now - apdus_seen_;
     apdus_seen_ = now;
-}
-
-Result<uicc::CardChannel*> CardWork::begin_job() {
-    MTKEY_CHECK(gone());
-    if (!open_) {
-        if (reader_.empty()) {
-            return fail(state_ == CardState::State::NoReader ? Errc::NoReader : Errc::NoCard);
-        }
-        // Busy or failed before: the other program may have left by now.
-        MTKEY_CHECK(open());
-    }
-    if (open_->card == nullptr) {
-        open_->card = MTKEY_TRY(open_->link->begin());
-        // Somebody else may have used the card, and it was reset when we left it: selection and PIN
-        // are gone.
-        const auto selected =
-            uicc::reopen_application(*open_->card, open_->application, open_options());
-        if (!selected) {
-            note_pin(selected.error());
-            end_job();
-            return std::unexpected(selected.error());
-        }
-    }
-    return open_->card;
-}
-
-void CardWork::end_job() {
-    note_apdus();
-    if (open_ && !config_.uicc.exclusive) {
-        open_->card = nullptr;
-        open_->link->end();
-    }
-}
-
-http::ClientSettings CardWork::bsf_settings() const {
-    http::ClientSettings out;
-    out.fqdn = config_.bsf.fqdn;
-    out.address = config_.bsf.address;
-    out.tls = config_.bsf.tls;
-    out.tls_settings.ca_file = config_.bsf.ca;
-    out.tls_settings.system_trust = config_.bsf.ca.empty();
-    out.local_address = config_.bsf.local_address;
-    out.unreachable = Errc::BsfUnreachable;
-    out.run_timeout = std::chrono::seconds(30); // one client is one run
-    return out;
-}
-
-Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
-    auto settings = bsf_settings();
-    if (settings.fqdn.empty()) {
-        settings.fqdn = MTKEY_TRY(bsf_fqdn_of(open_->application));
-    }
-    gba::RunSettings how;
-    how.impi = open_->impi;
-    how.application = open_->application.entry.kind;
-    how.card_has_gba = open_->application.gba;
-    how.card_is_shared = !config_.uicc.exclusive;
-    how.gba_context_missing = without_context_.contains(open_->application.iccid);
-    how.gbabp_size = open_->application.gbabp_size;
-    how.policy = config_.gba.mode;
-    how.allow_downgrade = config_.gba.allow_downgrade;
-    how.require_rspauth = config_.bsf.require_rspauth;
-
-    const auto bsf = ports_.bsf(std::move(settings));
-    const Interruption::Watched watched(interruption_, *bsf);
-    InterruptibleCard interruptible(card, interruption_);
-    auto context = gba::bootstrap(interruptible, *bsf, clock_, random_, how, run_events());
-    if (!context && context.error().code == Errc::PeerUntrusted) {
-        context.error().code = Errc::BsfUntrusted; // TLS of Ub
-    }
-    return context;
-}
-
-gba::RunEvents CardWork::run_events() {
-    gba::RunEvents out;
-    out.before_bootstrapping_command = [this](gba::Mode mode) {
-        // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
-        // The old B-TID must not be handed out again, not even while this run goes on.
-        if (mode == gba::Mode::GbaU && context_) {
-            context_.reset();
-            if (changed_) {
-                changed_();
-            }
-        }
-    };
-    out.card_without_gba = [this] { without_context_.insert(open_->application.iccid); };
-    return out;
-}
-
-std::optional<keys::ContextFacts> CardWork::facts() const {
-    if (!context_ || grace_) {
-        return std::nullopt;
-    }
-    return keys::ContextFacts{.b_tid = context_->b_tid(),
-                              .expires = context_->expires(),
-                              .created = context_->created(),
-                              .local_end = context_->local_end(),
-                              .deadline = context_->deadline(),
-                              .use_deadline = use_deadline_};
-}
-
-Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
-    MTKEY_CHECK(interruption_.check());
-    const auto present = facts();
-    if (!force && present && keys::usable(*present, clock_)) {
-        return std::nullopt;
-    }
-    auto* card = MTKEY_TRY(begin_job());
-    const auto back = facts();
-    if (!force && back && keys::usable(*back, clock_)) { // pcscd was away
-        end_job();
-        return std::nullopt;
-    }
-    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
-                         !without_context_.contains(open_->application.iccid);
-    emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
-    auto context = run(*card);
-    end_job();
-    ++statistics_["gba_runs"];
-    if (!context) {
-        ++statistics_["gba_runs_failed"];
-        return std::unexpected(context.error());
-    }
-    ++statistics_[context->mode() == gba::Mode::GbaU ? "gba_u_runs" : "gba_me_runs"];
-    statistics_["http_exchanges"] += context->counts().http_exchanges;
-    statistics_["bootstrapping_authenticates"] += context->counts().bootstrapping_authenticates;
-    return *std::move(context);
-}
-
-Result<void> CardWork::bootstrap(bool force) {
-    const auto asked_at = clock_.boot_now();
-    auto made = attempt(force);
-    // Whoever was told that the run is cancelled is told the truth, however far it has come.
-    if (const auto decided = interruption_.disarm(); !decided) {
-        made = std::unexpected(decided.error());
-    }
-    if (!made) {
-        log_error("bootstrapping failed", made.error());
-        if (made.error().code == Errc::Cancelled) {
-            last_error_ = made.error();
-        } else {
-            failed(made.error());
-        }
-        return std::unexpected(made.error());
-    }
-    if (!*made) {
-        return {};
-    }
-    context_ = **std::move(made);
-    use_deadline_ = asked_at + keys::kLongestUse;
-    last_error_.reset();
-    log(LogLevel::Notice, "bootstrapped",
-        {{"mode", gba::to_text(context_->mode())},
-         {"b_tid", masked_b_tid(context_->b_tid())},
-         {"expires", format_utc(context_->expires())}});
-    return {};
-}
-
-Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
-    if (const auto lost = gone(); !lost) {
-        failed(lost.error());
-        return std::unexpected(lost.error());
-    }
-    if (grace_) {
-        return fail(Errc::NoReader, "pcscd has gone");
-    }
-    if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
-        return fail(Errc::BtidStale, masked_b_tid(b_tid));
-    }
-    uicc::CardChannel* card = nullptr;
-    const bool cached = context_->has_cached(naf_id);
-    if (!cached) {
-        const auto begun = begin_job();
-        if (!begun) {
-            failed(begun.error());
-            return std::unexpected(begun.error());
-        }
-        card = *begun;
-    }
-    const auto ks_naf = context_->ks_naf(card, naf_id);
-    end_job();
-    if (!ks_naf) {
-        if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
-            context_.reset();
-            return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
-        }
-        failed(ks_naf.error());
-        return std::unexpected(ks_naf.error());
-    }
-    if (!cached) {
-        ++statistics_["naf_keys_derived"];
-    }
-    NafKey out;
-    out.ks_naf = (*ks_naf)->clone();
-    out.b_tid = context_->b_tid();
-    out.mode = context_->mode();
-    out.uicc = open_ ? open_->uicc : std::string();
-    out.ks_expires = context_->expires();
-    out.ks_local_end = context_->local_end();
-    out.ks_deadline = context_->deadline();
-    return out;
-}
-
-Result<void> CardWork::discard(const std::string& b_tid) {
-    if (!context_ || context_->b_tid() != b_tid) {
-        return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
-    }
-    context_.reset();
-    grace_.reset();
-    return {};
-}
-
-Result<void> CardWork::send_pin(SecretBytes pin) {
-    if (state_ != CardState::State::PinRequired || reader_.empty()) {
-        return fail(Errc::Rejected, "the UICC wants no PIN");
-    }
-    const auto digits = pin.reveal();
-    if (digits.size() < 4 || digits.size() > 8 ||
-        !std::ranges::all_of(digits, [](auto c) { return c >= '0' && c <= '9'; })) {
-        return fail(Errc::InvalidArgument, "a PIN is 4 to 8 digits");
-    }
-    given_pin_ = std::move(pin);
-    const auto opened = open();
-    if (!opened) {
-        failed(opened.error()); // wipes it
-    } else if (config_.uicc.exclusive) {
-        given_pin_.reset();
-    }
-    return opened;
-}
-
-CardState CardWork::state() const {
-    CardState out;
-    out.state = state_;
-    out.reader = reader_;
-    out.pin_attempts_left = pin_attempts_left_;
-    out.last_error = last_error_;
-    if (interruption_.lost()) {
-        // The job that closes it comes behind the one under way.
-        out.state = state_after(gone().error().code);
-        return out;
-    }
-    if (open_) {
-        out.identity = masked_identity(open_->impi);
-        out.uicc = open_->uicc;
-        out.gba = open_->application.gba;
-        out.mnc_source = uicc::mnc_source_name(open_->application.mnc_source);
-        out.naf_key_centers = open_->application.naf_key_centers;
-    }
-    out.context = facts();
-    if (out.context) {
-        out.mode = context_->mode();
-        out.counts = context_->counts();
-    }
-    return out;
 }
 
 } // namespace mtkey::daemon

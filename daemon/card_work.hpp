@@ -6,19 +6,20 @@
 #include "daemon/card_service.hpp"
 #include "daemon/config.hpp"
 #include "daemon/interruption.hpp"
+#include "daemon/pin_memory.hpp"
+#include "daemon/reader_table.hpp"
 #include "uicc/application.hpp"
-#include "uicc/reader_choice.hpp"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace mtkey::daemon {
+
+/// What an error of the card makes of it.
+[[nodiscard]] CardState::State state_after(Errc code);
 
 /// The sequential work with one UICC, as the card worker's thread does it: identify -> Ub ->
 /// AUTHENTICATE(DD) -> Ub -> UPDATE EF_GBABP -> AUTHENTICATE(DE). Owns card, application and GBA
@@ -41,6 +42,11 @@ public:
     Result<void> send_pin(SecretBytes pin);
     /// NotFound when the context is not that of `b_tid`.
     Result<void> discard(const std::string& b_tid);
+    /// The system is about to sleep: the card is left, and its keys are kept for it
+    /// (DRAFT-GAP(sleep)). Jobs fail until wake_up(), or until a minute has passed awake.
+    void fall_asleep();
+    /// The keys go on if the same card is there within ten seconds, its Ks still the same.
+    void wake_up();
     /// When a card that could not be opened is worth another try, or the time of grace is over;
     /// nothing = not before something happens.
     [[nodiscard]] std::optional<BootTime> retry_at() const;
@@ -53,17 +59,11 @@ private:
     /// Everything that ends together when the card leaves.
     struct Open {
         std::unique_ptr<CardLink> link;
-        uicc::CardChannel* card = nullptr; ///< of `link`; all the time in exclusive mode
+        uicc::CardChannel* card = nullptr; ///< of `link`; all the time, unless it holds nothing
         uicc::Application application;
         std::string impi;
         std::string uicc; ///< hash of the identity
         bool pin_shown = false;
-    };
-    /// A card in a reader that is no UICC, or not the one that is wanted.
-    struct Useless {
-        std::uint32_t event = 0;
-        Error why;
-        bool sure = true;
     };
     /// The context is kept and not used.
     struct Grace {
@@ -71,19 +71,10 @@ private:
         BootTime until;
         bool card_seen = false; ///< since pcscd is back
     };
-    using Look = std::vector<std::pair<std::string, std::uint32_t>>; ///< readers and their events
-    [[nodiscard]] Look usable_cards() const;
-    [[nodiscard]] const Useless* useless(const std::string& reader, std::uint32_t event) const;
-
-    void note_readers(const uicc::ReaderReport& report);
     [[nodiscard]] bool worth_another_look() const;
     /// Tries reader after reader until a card opens or wants its PIN; else stays with the first
     /// that may open later.
     void look_for_card();
-    /// The card is of no use and is not looked at again; when it may be one in a strange state, at
-    /// the second time only.
-    [[nodiscard]] bool of_no_use(const Error& error);
-    void tell_skipped(const std::string& reader, std::string_view why);
     /// An Error when the card in use has left, or pcscd.
     [[nodiscard]] Result<void> gone() const;
     Result<void> open();
@@ -96,7 +87,6 @@ private:
     void close(CardState::State state);
     void failed(const Error& error);
     void note_pin(const Error& error);
-    std::optional<SecretBytes> pin_for(std::string_view iccid);
     uicc::OpenOptions open_options();
     /// The card for one job; in shared mode a transaction of its own and the application selected
     /// anew.
@@ -119,28 +109,19 @@ private:
     std::optional<Open> open_;
     std::string reader_; ///< where the card is, or would be
     std::uint32_t event_ = 0;
-    std::vector<uicc::ReaderState> readers_; ///< of the last report, those that may be used
-    std::map<std::string, Useless, std::less<>> useless_;
-    std::map<std::string, std::string, std::less<>> told_; ///< why a reader is not used
-    Look last_look_;
+    ReaderTable readers_;
+    PinMemory pins_;
+    ReaderTable::Look last_look_;
     CardState::State state_ = CardState::State::NoReader;
     std::optional<Error> last_error_;
     std::optional<BootTime> retry_at_;
     std::chrono::seconds back_off_;
     int pin_attempts_left_ = -1;
-    std::set<std::string, std::less<>> refused_pins_;    ///< ICCIDs
     std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
-    std::optional<SecretBytes> given_pin_;               ///< by send_pin()
-    std::string asked_iccid_;                            ///< of the card that wanted its PIN last
-    unsigned asked_attempts_ = 0;                        ///< what it had left then
-    struct ShownPin {
-        std::string iccid;
-        unsigned attempts_left = 0; ///< before
-    };
-    std::optional<ShownPin> unsure_pin_; ///< of the file; until the counter is read again
     std::optional<gba::Context> context_;
     BootTime use_deadline_{}; ///< of the context
     std::optional<Grace> grace_;
+    std::optional<BootTime> asleep_until_;
     Statistics statistics_;
     unsigned apdus_seen_ = 0; ///< of the present card, already in the statistics
 };

@@ -18,7 +18,8 @@ CardWorker::CardWorker(Reactor& reactor, const Config& config, const Clock& cloc
                        RandomSource& random)
     : reactor_(reactor),
       clock_(clock),
-      work_(config, clock, random, interruption_, real_ports(config.uicc)) {
+      ports_(real_ports(config.uicc)),
+      work_(config, clock, random, interruption_, ports_) {
     statistics_ = work_.statistics();
     work_.set_changed([this] { publish({}); });
 }
@@ -31,10 +32,7 @@ CardWorker::~CardWorker() {
 
 Result<void> CardWorker::start() {
     thread_ = std::thread([this] { loop(); });
-    // All of them: CardWork says why it does not use one. To watch a reader does nothing to it.
-    uicc::ReaderFilter filter{.pattern = "*", .ignore = {}};
-    monitor_ = MTKEY_TRY(
-        uicc::ReaderMonitor::start(std::move(filter), [this](const auto& r) { on_report(r); }));
+    watch_ = MTKEY_TRY(ports_.watch([this](const auto& report) { on_report(report); }));
     return {};
 }
 
@@ -62,7 +60,7 @@ void CardWorker::on_report(const uicc::ReaderReport& report) {
 }
 
 bool CardWorker::stop() {
-    monitor_.reset();
+    watch_.reset();
     std::deque<Job> dropped; // with the callbacks in them: not under the lock
     {
         const std::scoped_lock lock(mutex_);
@@ -206,6 +204,21 @@ bool CardWorker::cancel() {
 void CardWorker::discard(const std::string& b_tid, std::function<void(Result<void>)> done) {
     enqueue([this, b_tid, done = std::move(done)] {
         publish([done, result = work_.discard(b_tid)] { done(result); });
+    });
+}
+
+void CardWorker::prepare_for_sleep(std::function<void()> done) {
+    interruption_.cancel();
+    enqueue([this, done = std::move(done)] { // or we end, and logind's lock with us
+        work_.fall_asleep();
+        publish(done);
+    });
+}
+
+void CardWorker::wake_up() {
+    enqueue([this] {
+        work_.wake_up();
+        publish({});
     });
 }
 

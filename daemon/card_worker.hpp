@@ -17,7 +17,7 @@
 namespace mtkey::daemon {
 
 /// The card worker of design.md section 3: one thread that does CardWork job by job, fed by the
-/// reactor and by the reader monitor. The public side belongs to the reactor's thread.
+/// reactor and by what watches the readers. The public side belongs to the reactor's thread.
 class CardWorker final : public CardService {
 public:
     CardWorker(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random);
@@ -42,6 +42,8 @@ public:
     void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override;
     bool cancel() override;
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override;
+    void prepare_for_sleep(std::function<void()> done) override;
+    void wake_up() override;
 
 private:
     using Job = std::function<void()>;
@@ -49,7 +51,7 @@ private:
     void loop();
     Job next(); ///< waits for it; none when we are ending
     void end_waiters(const Result<void>& result);
-    void on_report(const uicc::ReaderReport& report); ///< on the monitor's thread
+    void on_report(const uicc::ReaderReport& report); ///< on the watch's thread
     /// On the worker: sends the present state to the reactor, then `then` there.
     void publish(std::function<void()> then);
 
@@ -63,6 +65,7 @@ private:
     std::vector<std::function<void(Result<void>)>> waiters_;
 
     Interruption interruption_;
+    CardPorts ports_;
     CardWork work_; ///< the worker thread's
     /// Held from making a state to sending it, so that an older one never comes behind a newer one.
     std::mutex publish_mutex_;
@@ -72,7 +75,7 @@ private:
     std::deque<Job> jobs_;  ///< under mutex_
     bool stopping_ = false; ///< under mutex_, as is ended_
     bool ended_ = false;
-    std::unique_ptr<uicc::ReaderMonitor> monitor_;
+    std::unique_ptr<ReaderWatch> watch_;
     std::thread thread_;
 };
 

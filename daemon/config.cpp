@@ -16,8 +16,42 @@
 namespace mtkey::daemon {
 namespace {
 
+/// Without a CR in it, it is one command.
+bool is_at_command(const std::string& text) {
+    return text.size() > 2 && text.size() <= 200 && text.starts_with("AT") &&
+           std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+Result<ModemConfig> read_modem(ConfigTable table) {
+    ModemConfig out;
+    out.device = MTKEY_TRY(table.text_or("device", ""));
+    if (!out.device.empty() && !out.device.starts_with('/')) {
+        return table.error("device", "is no absolute path", "write e.g. \"/dev/ttyUSB2\"");
+    }
+    const auto access = MTKEY_TRY(table.word_or("access", "auto", {"auto", "session", "csim"}));
+    out.access = access == "auto"      ? uicc::AtAccess::Any
+                 : access == "session" ? uicc::AtAccess::Session
+                                       : uicc::AtAccess::Csim;
+    out.baud = static_cast<unsigned>(MTKEY_TRY(table.number_or("baud", 115200, 1200, 4000000)));
+    out.init = MTKEY_TRY(table.texts_or_none("init"));
+    if (!std::ranges::all_of(out.init, is_at_command)) {
+        return table.error("init", "holds what is no AT command", "write e.g. [\"AT+QSIMSTAT=1\"]");
+    }
+    MTKEY_CHECK(table.finish());
+    return out;
+}
+
 Result<UiccConfig> read_uicc(ConfigTable table) {
     UiccConfig out;
+    out.modem = MTKEY_TRY(read_modem(MTKEY_TRY(table.table("modem"))));
+    if (!out.modem.device.empty()) {
+        for (const char* key : {"reader", "ignore", "allow_virtual", "access"}) {
+            if (table.has(key)) {
+                return table.error(key, "is about readers of PC/SC, and [uicc.modem] names a modem",
+                                   "leave one of them out");
+            }
+        }
+    }
     out.reader = MTKEY_TRY(table.text_or("reader", "*"));
     out.ignore = MTKEY_TRY(table.texts_or_none("ignore"));
     out.allow_virtual = MTKEY_TRY(table.flag_or("allow_virtual", false));

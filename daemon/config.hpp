@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "gba/bootstrapping.hpp"
 #include "keys/naf_list.hpp"
+#include "uicc/at_channel.hpp"
 #include "uicc/directory.hpp"
 
 #include <map>
@@ -13,7 +14,16 @@
 
 namespace mtkey::daemon {
 
+/// The UICC of a modem, by AT commands.
+struct ModemConfig {
+    std::string device; ///< its AT port; "" = no modem: readers of PC/SC
+    uicc::AtAccess access = uicc::AtAccess::Any;
+    unsigned baud = 115200;
+    std::vector<std::string> init; ///< commands said to it each time that it is there again
+};
+
 struct UiccConfig {
+    ModemConfig modem;
     std::string reader = "*";        ///< pattern of reader names, glob(7)
     std::vector<std::string> ignore; ///< patterns of readers to leave alone
     bool allow_virtual = false;      ///< vsmartcard's virtual readers count too

@@ -35,6 +35,7 @@ struct Application {
     std::size_t gbabp_size = 0; ///< size of EF_GBABP by its FCP; 0 = no such file
     std::optional<std::uint8_t> pin_reference; ///< of the PIN that the FCP asks for
     int pin_attempts_left = -1; ///< before the PIN was shown; -1 = not known or PIN off
+    [[nodiscard]] bool is_isim() const { return entry.kind == DirEntry::Kind::Isim; }
 };
 
 struct OpenOptions {

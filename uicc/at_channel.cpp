@@ -36,8 +36,27 @@ Result<std::uint32_t> open_session(AtPort& port, ByteView aid) {
     return parse_at_session(as_text(answer->reveal()));
 }
 
-/// True when the modem would give the same answer to AT+CSIM, or none.
-bool is_final(Errc code) {
+/// STATUS without an answer, which changes nothing: many modems that know the command do not know
+/// its test form.
+Result<void> expect_csim(AtPort& port) {
+    constexpr std::string_view kStatus = "AT+CSIM=10,\"80F2000C00\"\r";
+    const auto answer = port.ask({"AT+CSIM",
+                                  SecretBytes(as_octets(kStatus)),
+                                  {"+CSIM:", false},
+                                  port.options().answer_limit});
+    if (!answer && !is_final_at_error(answer.error().code)) {
+        return fail(Errc::Rejected,
+                    answer.error().context + "; this port of the modem gives no access to its card",
+                    answer.error().detail);
+    }
+    if (!answer) {
+        return std::unexpected(answer.error());
+    }
+    return {};
+}
+} // namespace
+
+bool is_final_at_error(Errc code) {
     switch (code) {
     case Errc::NoReader:
     case Errc::NoCard:
@@ -51,33 +70,13 @@ bool is_final(Errc code) {
     }
 }
 
-/// STATUS without an answer, which changes nothing: many modems that know the command do not know
-/// its test form.
-Result<void> expect_csim(AtPort& port) {
-    constexpr std::string_view kStatus = "AT+CSIM=10,\"80F2000C00\"\r";
-    const auto answer = port.ask({"AT+CSIM",
-                                  SecretBytes(as_octets(kStatus)),
-                                  {"+CSIM:", false},
-                                  port.options().answer_limit});
-    if (!answer && !is_final(answer.error().code)) {
-        return fail(Errc::Rejected,
-                    answer.error().context + "; this port of the modem gives no access to its card",
-                    answer.error().detail);
-    }
-    if (!answer) {
-        return std::unexpected(answer.error());
-    }
-    return {};
-}
-} // namespace
-
 Result<AtChannel> AtChannel::open(AtPort& port, const AtChannelOptions& options) {
     if (options.access != AtAccess::Csim) {
         const auto session = open_session(port, options.aid);
         if (session) {
             return AtChannel(port, *session, options.protocol);
         }
-        if (options.access == AtAccess::Session || is_final(session.error().code)) {
+        if (options.access == AtAccess::Session || is_final_at_error(session.error().code)) {
             return std::unexpected(session.error());
         }
     }

@@ -70,4 +70,7 @@ private:
     unsigned count_ = 0;
 };
 
+/// True when the modem would give the same answer, or none, to AT commands of the other kind.
+[[nodiscard]] bool is_final_at_error(Errc code);
+
 } // namespace mtkey::uicc

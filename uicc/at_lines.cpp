@@ -114,6 +114,19 @@ std::optional<std::string_view> wanted_payload(std::string_view line, const AtQu
     }
     return std::nullopt;
 }
+
+/// The name of an unsolicited line about the card.
+bool names_card(std::string_view line) {
+    constexpr std::string_view kMarks = "+^#*%$";
+    constexpr std::array<std::string_view, 3> kAnswers{"+CSIM", "+CGLA", "+CCHO"};
+    const auto name = trimmed(line.substr(0, line.find(':')));
+    if (name.empty() || std::ranges::find(kAnswers, name) != kAnswers.end()) {
+        return false;
+    }
+    const bool marked = kMarks.contains(name.front());
+    return name == "+CPIN" || name == "#QSS" ||
+           ((marked || name.starts_with("SIM ")) && name.contains("SIM"));
+}
 } // namespace
 
 Result<std::optional<AtAnswer>> parse_at_answer(std::string_view received,
@@ -137,6 +150,16 @@ Result<std::optional<AtAnswer>> parse_at_answer(std::string_view received,
         }
     }
     return std::nullopt;
+}
+
+bool tells_of_card(std::string_view received) {
+    for (std::size_t end = 0; (end = received.find_first_of("\r\n")) != std::string_view::npos;) {
+        if (names_card(trimmed(received.substr(0, end)))) {
+            return true;
+        }
+        received.remove_prefix(end + 1);
+    }
+    return false;
 }
 
 Result<SecretBytes> parse_at_apdu(std::string_view payload) {

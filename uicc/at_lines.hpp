@@ -46,6 +46,11 @@ inline constexpr std::uint16_t kCmeUnknown = 100;
 /// The payload of +CCHO: a session, which is no number of a logical channel.
 [[nodiscard]] Result<std::uint32_t> parse_at_session(std::string_view payload);
 
+/// True when a line that nobody asked for says that the card has come, has gone, or is started
+/// anew. TS 27.007 knows none; makers call theirs +CPIN, +QSIMSTAT, ^SIMST, #QSS, +SIMCARD and the
+/// like.
+[[nodiscard]] bool tells_of_card(std::string_view received);
+
 /// The Error of a +CME ERROR, with the words of TS 27.007 behind `what`; `detail` is the code.
 [[nodiscard]] std::unexpected<Error> cme_error(std::uint16_t code, std::string what);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "uicc/at_port.hpp"
 
+#include "base/log.hpp"
 #include "uicc/at_tty.hpp"
 
 #include <algorithm>
@@ -15,6 +16,8 @@ using std::chrono::steady_clock;
 
 // The longest APDU answer is 516 digits; the rest is for lines that nobody asked for.
 constexpr std::size_t kBuffer = 8192;
+// Somebody in the middle of a line says the rest of it.
+constexpr milliseconds kRestOfLine{50};
 constexpr milliseconds kFirstDelay{200};
 constexpr milliseconds kLongestDelay{5000};
 
@@ -43,6 +46,16 @@ Result<void> AtPort::connect() {
     if (auto greeted = greet(); !greeted) {
         tty_.reset();
         return greeted;
+    }
+    for (const auto& line : options_.init) {
+        const auto done =
+            ask({line, SecretBytes(as_octets(line + "\r")), {}, options_.answer_limit});
+        if (!tty_.valid()) {
+            return std::unexpected(done.error());
+        }
+        if (!done) {
+            log_warning("modem", done.error());
+        }
     }
     ++generation_;
     delay_ = milliseconds{0};
@@ -114,6 +127,7 @@ Result<void> AtPort::settle() {
             break;
         }
     }
+    note_lines(incoming.text());
     settled_ = true;
     return {};
 }
@@ -132,7 +146,7 @@ Result<std::optional<SecretBytes>> AtPort::ask(const AtCommand& command) {
 
 Result<std::optional<SecretBytes>> AtPort::converse(const AtCommand& command) {
     const auto deadline = steady_clock::now() + command.limit;
-    drop_pending();
+    MTKEY_CHECK(take_pending());
     MTKEY_CHECK(write(command, deadline));
     return read_answer(command, deadline);
 }
@@ -149,11 +163,13 @@ Result<std::optional<SecretBytes>> AtPort::read_answer(const AtCommand& command,
         }
         if (!more) {
             settled_ = false;
+            note_lines(incoming.text());
             return std::unexpected(more.error());
         }
         if (!*answer) {
             continue;
         }
+        note_lines(incoming.text());
         switch ((*answer)->result) {
         case AtAnswer::Result::CmeError:
             return cme_error((*answer)->cme, what());
@@ -224,14 +240,31 @@ Result<std::size_t> AtPort::read_some(std::span<std::uint8_t> buffer) {
 }
 
 /// What came since the last answer is unsolicited. Bounded: a modem that never stops is found by
-/// the deadline of the answer.
-void AtPort::drop_pending() {
-    SecretBytes buffer(kBuffer);
-    for (unsigned i = 0; i < 8 && tty_.valid(); ++i) {
-        const auto got = read_some(buffer.reveal_writable());
-        if (!got || *got == 0) {
-            return;
+/// the deadline of the next answer.
+Result<void> AtPort::take_pending() {
+    const auto deadline = steady_clock::now() + kRestOfLine;
+    Incoming incoming;
+    while (incoming.filled < incoming.buffer.size()) {
+        const auto got =
+            MTKEY_TRY(read_some(incoming.buffer.reveal_writable().subspan(incoming.filled)));
+        incoming.filled += got;
+        const bool whole = incoming.filled == 0 || incoming.text().back() == '\n' ||
+                           incoming.text().back() == '\r';
+        if (got == 0 && (whole || !wait(POLLIN, deadline, "unsolicited line"))) {
+            break;
         }
+    }
+    note_lines(incoming.text());
+    return tty_.valid() ? Result<void>() : hung_up();
+}
+
+Result<void> AtPort::listen() {
+    return tty_.valid() ? take_pending() : hung_up();
+}
+
+void AtPort::note_lines(std::string_view received) {
+    if (tells_of_card(received)) {
+        ++card_lines_;
     }
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mtkey::uicc {
 
@@ -19,6 +20,9 @@ struct AtPortOptions {
     unsigned baud = 115200;
     std::chrono::milliseconds greeting_limit{1000}; ///< for commands that ask no card, per try
     std::chrono::milliseconds answer_limit{10000};  ///< for commands that reach the card
+    /// Said each time that the modem is there again, e.g. "AT+QSIMSTAT=1"; one that it refuses is
+    /// logged.
+    std::vector<std::string> init{};
     /// Only for the waiting time between two attempts to open the tty again; tests pass their own.
     std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 };
@@ -46,9 +50,18 @@ public:
     /// Opens the tty again when the modem was away. What ask() does first, for those who must look
     /// at generation() before they send anything.
     [[nodiscard]] Result<void> make_ready();
+    /// The next command may open the tty at once: there is reason to believe that it is back.
+    void retry_now() { next_try_ = {}; }
     /// Counts the times that the tty was opened: sessions and selections are of one time only.
     [[nodiscard]] unsigned generation() const { return generation_; }
     [[nodiscard]] bool connected() const { return tty_.valid(); }
+    /// Between two questions: to wait for what the modem says unasked, with listen() to take it. -1
+    /// while the modem is away.
+    [[nodiscard]] int descriptor() const { return tty_.get(); }
+    /// Errors: NoReader (the modem has hung up).
+    [[nodiscard]] Result<void> listen();
+    /// How often a line has told of a card that comes, goes or starts anew.
+    [[nodiscard]] unsigned card_lines() const { return card_lines_; }
     [[nodiscard]] const AtPortOptions& options() const { return options_; }
 
 private:
@@ -67,13 +80,15 @@ private:
     Result<void> write(const AtCommand& command, Deadline deadline);
     /// 0 = nothing there now.
     Result<std::size_t> read_some(std::span<std::uint8_t> buffer);
-    void drop_pending();
+    Result<void> take_pending();
+    void note_lines(std::string_view received);
     std::unexpected<Error> hung_up();
 
     AtPortOptions options_;
     UniqueFd tty_;
     unsigned generation_ = 0;
     bool settled_ = true; ///< false: the answer to an earlier command may still come
+    unsigned card_lines_ = 0;
     std::chrono::milliseconds delay_{0};
     Deadline next_try_{};
 };

@@ -51,6 +51,8 @@ class Options:
     card_has_gba: Optional[bool] = None  # service 68 of the card's table
     pin: Optional[str] = None  # the card's PIN is on, and the daemon has it in a file
     other: Optional[Subscriber] = None  # whose card lies ready as Rig.other_card; of the same network
+    modem: Optional[dict[str, object]] = None  # the card is in a virtual modem that speaks like this, not in a reader
+    modem_access: str = "auto"  # how the daemon goes by the modem: "auto", "session" or "csim"
     pcscd_group: Optional[int] = None  # the socket of pcscd is for this group alone, as systemd/pcscd-mtkeyd.conf makes it
     k_at_bsf: Optional[str] = None  # the BSF holds another K than the card
     # Whose certificate comes from a CA that nobody knows: "device", "key-center", "bsf" (both as servers), or

@@ -66,6 +66,7 @@ class Rig:
         self.parties: dict[str, Party] = {}
         self.devices: list[Device] = []
         self.ub: Optional[Recorder] = None
+        self.modem: Optional[Path] = None  # its tty
         self.warnings: list[str] = []  # what a user of this machine should know
         self._stack = ExitStack()
         self.environment = {name: text for name, text in os.environ.items() if name not in FOREIGN}
@@ -171,7 +172,26 @@ class Rig:
         return self._strange_ca if self._strange_ca and self.options.strange_ca == whose else usual
 
     def _start_card(self) -> None:
+        if self.options.modem is None:
+            self._start_pcscd()
         options, subscriber = self.options, self.options.subscriber
+        gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
+        card = self._write("card.toml", settings.card(subscriber, gba, options.pin))
+        if options.other is not None:
+            self.other_card = self._write("other.toml", settings.card(options.other, gba, None, "8988211000000654321"))
+        self.card = card
+        keys = self._subscribers_file() if options.k_at_bsf is None else self._write(
+            "card/subscribers.toml", settings.subscribers(subscriber, options.mode))
+        arguments = ["--card", str(card), "--subscribers", str(keys), "--control", str(self.folder / "control")]
+        if options.modem is not None:
+            self.modem = self.folder / "modem"
+            how = self._write("modem.toml", settings.table("", **options.modem))
+            self._start_party("virtual-modem", *arguments, "--modem", str(how), "--link", str(self.modem)).ready()
+        else:
+            self._start_party("virtual-uicc", *arguments, "--port", str(self.card_service.port),
+                              launch=self.card_service.launch_inside()).ready()
+
+    def _start_pcscd(self) -> None:
         service = CardService(self.folder, self.log("pcscd"), self.environment, self.options.pcscd_group)
         self._stack.callback(service.close)
         self.card_service = service
@@ -180,18 +200,9 @@ class Rig:
             self.warnings.append("this system allows no network namespaces: the virtual reader listens on every address, "
                                  f"TCP ports {service.port} and {service.port + 1}")
         self.environment["PCSCLITE_CSOCK_NAME"] = str(service.socket)
-        gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
-        card = self._write("card.toml", settings.card(subscriber, gba, options.pin))
-        if options.other is not None:
-            self.other_card = self._write("other.toml", settings.card(options.other, gba, None, "8988211000000654321"))
-        self.card = card
-        keys = self._subscribers_file() if options.k_at_bsf is None else self._write(
-            "card/subscribers.toml", settings.subscribers(subscriber, options.mode))
-        self._start_party("virtual-uicc", "--card", str(card), "--subscribers", str(keys), "--port", str(service.port),
-                          "--control", str(self.folder / "control"), launch=service.launch_inside()).ready()
 
     def card_control(self, line: str) -> dict[str, Any]:
-        """What the virtual UICC answers on its control socket (testbed/virtual_uicc/README.md)."""
+        """What the virtual UICC, alone or in its modem, answers on its control socket (testbed/virtual_uicc/README.md)."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
             control.settimeout(10)
             control.connect(str(self.folder / "control"))
@@ -258,7 +269,8 @@ class Rig:
             pin_file = self._write("pin", self.options.pin + "\n")
         config = self._write("mtkeyd.toml", settings.daemon(
             self.options, self.bus.address, bsf, [device.ttys.mt for device in self.devices],
-            [device.device_id for device in self.devices], self.build / "plugins", pin_file))
+            [device.device_id for device in self.devices], self.build / "plugins", pin_file,
+            self.modem))
         notify = NotifySocket(self.folder / "notify")
         self._stack.callback(notify.close)
         daemon = self._start_server("mtkeyd", config, env={**self.environment, "NOTIFY_SOCKET": str(notify.path)})

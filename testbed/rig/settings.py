@@ -87,11 +87,16 @@ def literal_pattern(name: str) -> str:
     return re.sub(r"[\\*?\[]", r"\\\g<0>", name)
 
 
+def uicc(options: Options, pin_file: Optional[Path], modem: Optional[Path]) -> str:
+    if modem is not None:
+        return table("[uicc]", pin_file=pin_file) + table("[uicc.modem]", device=modem, access=options.modem_access)
+    return table("[uicc]", reader=literal_pattern(options.reader) if options.reader else "*", allow_virtual=True,
+                 access="exclusive", pin_file=pin_file)
+
+
 def daemon(options: Options, bus: str, bsf_settings: dict[str, Any], ttys: list[str], device_ids: list[str],
-           plugins: Path, pin_file: Optional[Path]) -> str:
-    text = (table("[bus]", address=bus) +
-            table("[uicc]", reader=literal_pattern(options.reader) if options.reader else "*", allow_virtual=True,
-                  access="exclusive", pin_file=pin_file) +
+           plugins: Path, pin_file: Optional[Path], modem: Optional[Path]) -> str:
+    text = (table("[bus]", address=bus) + uicc(options, pin_file, modem) +
             table("[gba]", mode="prefer-uicc", allow_downgrade=False) +
             table("[bsf]", require_rspauth=True, **bsf_settings) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA))

@@ -99,6 +99,11 @@ const std::vector<Modem::Command>& Modem::commands() {
 }
 
 /// Empty lines and what does not start with AT get no answer, as on a modem that looks for AT.
+std::string Modem::card_line() const {
+    const auto& line = slot_.has_card() ? profile_.inserted_line : profile_.removed_line;
+    return line.empty() ? line : "\r\n" + line + "\r\n";
+}
+
 ModemAnswer Modem::line(std::string_view line) {
     const auto command = at_command(line);
     if (!command) {

@@ -27,6 +27,8 @@ public:
 
     /// One line without its carriage return.
     ModemAnswer line(std::string_view line);
+    /// What it says by itself now that the card has come or gone; empty = nothing.
+    [[nodiscard]] std::string card_line() const;
     /// What the caller has to send back of what was typed.
     [[nodiscard]] bool echo() const { return echo_; }
 

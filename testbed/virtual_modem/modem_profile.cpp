@@ -40,6 +40,8 @@ Result<ModemProfile> read(ConfigTable table) {
     out.unsolicited_at = where == "before"    ? Where::Before
                          : where == "between" ? Where::Between
                                               : Where::After;
+    out.removed_line = MTKEY_TRY(table.text_or("removed_line", ""));
+    out.inserted_line = MTKEY_TRY(table.text_or("inserted_line", ""));
     out.delay = MTKEY_TRY(time(table, "delay_milliseconds", 0));
     out.card_timeout = MTKEY_TRY(time(table, "card_timeout_milliseconds", 0));
     out.hang_up_at = MTKEY_TRY(number(table, "hang_up_at", 0, 1'000'000));

@@ -26,6 +26,8 @@ struct ModemProfile {
     unsigned first_session = 5; ///< session ids count up from here: they are no channel numbers
     std::vector<std::string> unsolicited{};    ///< lines that nobody asked for, with every answer
     Where unsolicited_at = Where::Before;      ///< the answer, or between its lines and OK
+    std::string removed_line{};                ///< said by itself when the card goes; empty = none
+    std::string inserted_line{};               ///< when it comes
     std::chrono::milliseconds delay{0};        ///< of every answer
     std::chrono::milliseconds card_timeout{0}; ///< a mute card is an error then; 0 = no answer ever
     unsigned hang_up_at = 0;                   ///< which line; it is not answered. 0 = none

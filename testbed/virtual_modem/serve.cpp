@@ -35,7 +35,10 @@ public:
     }
 
 private:
-    static Result<Next> after(Event event) {
+    Result<Next> after(Event event) {
+        if (event == Event::CardChanged) {
+            say(modem_.card_line());
+        }
         return event == Event::End ? Next::End : event == Event::HangUp ? Next::HangUp : Next::GoOn;
     }
 

@@ -62,8 +62,10 @@ SecretBytes lengthened(const SecretBytes& answer, FaultWay way) {
 
 class FaultyReader::Link final : public daemon::CardLink, private uicc::RawCard {
 public:
-    Link(FaultyReader& reader, uicc::Protocol protocol)
-        : reader_(reader), mapped_(*this, protocol, [](std::chrono::milliseconds) {}) {}
+    Link(FaultyReader& reader, uicc::Protocol protocol, daemon::Hold hold)
+        : reader_(reader),
+          hold_(hold),
+          mapped_(*this, protocol, [](std::chrono::milliseconds) {}) {}
     /// As uicc::ScardCard: a card that was reset behind us is connected to again.
     [[nodiscard]] Result<uicc::CardChannel*> begin() override {
         if (reader_.away_) {
@@ -76,6 +78,7 @@ public:
         return &mapped_;
     }
     void end() override { reader_.power_up(); }
+    [[nodiscard]] daemon::Hold hold() const override { return hold_; }
     [[nodiscard]] unsigned apdu_count() const override { return apdus_; }
 
 private:
@@ -84,18 +87,20 @@ private:
         return reader_.exchange(command, dead_);
     }
     FaultyReader& reader_;
+    daemon::Hold hold_;
     uicc::MappedChannel mapped_;
     std::optional<Error> dead_; ///< this handle, until it is connected again
     unsigned apdus_ = 0;
 };
 
-Result<std::unique_ptr<daemon::CardLink>> FaultyReader::connect(uicc::Protocol protocol) {
+Result<std::unique_ptr<daemon::CardLink>> FaultyReader::connect(uicc::Protocol protocol,
+                                                                daemon::Hold hold) {
     ++connects;
     if (away_) {
         return std::unexpected(*away_);
     }
     power_up();
-    return std::make_unique<Link>(*this, protocol);
+    return std::make_unique<Link>(*this, protocol, hold);
 }
 
 Result<SecretBytes> FaultyReader::exchange(ByteView command, std::optional<Error>& dead) {

@@ -95,7 +95,8 @@ public:
     /// refusal means that there is none (uicc/application.hpp), until the card is opened again.
     [[nodiscard]] bool gbabp_left_out() const { return gbabp_left_out_; }
 
-    [[nodiscard]] Result<std::unique_ptr<daemon::CardLink>> connect(uicc::Protocol protocol);
+    [[nodiscard]] Result<std::unique_ptr<daemon::CardLink>> connect(uicc::Protocol protocol,
+                                                                    daemon::Hold hold);
 
     std::function<void(ByteView)> on_command; ///< before the card itself gets it
     unsigned connects = 0;

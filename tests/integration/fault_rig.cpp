@@ -96,10 +96,12 @@ daemon::Config FaultRig::make_config(const FaultSetting& setting) {
 }
 
 daemon::CardPorts FaultRig::ports() {
-    return {.connect = [this](const std::string&) { return reader_.connect(protocol()); },
-            .bsf = [this](http::ClientSettings) -> std::unique_ptr<daemon::BsfLink> {
-                return std::make_unique<Bsf>(ub_);
-            }};
+    const auto hold = setting_.exclusive ? daemon::Hold::Card : daemon::Hold::Nothing;
+    return {
+        .connect = [this, hold](const std::string&) { return reader_.connect(protocol(), hold); },
+        .bsf = [this](http::ClientSettings) -> std::unique_ptr<daemon::BsfLink> {
+            return std::make_unique<Bsf>(ub_);
+        }};
 }
 
 uicc::Protocol FaultRig::protocol() const {

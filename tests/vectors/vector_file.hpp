@@ -3,6 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "base/secret.hpp"
+#include "vectors/source_root.hpp"
 
 #include <algorithm>
 #include <array>
@@ -47,7 +48,7 @@ private:
 };
 
 inline Json load(const std::string& name) {
-    std::ifstream file(std::string(MTKEY_VECTORS) + "/" + name);
+    std::ifstream file(source_root() + "/tests/vectors/" + name);
     if (!file) {
         throw std::runtime_error("no vector file " + name);
     }

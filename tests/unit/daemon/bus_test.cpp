@@ -123,6 +123,34 @@ TEST_F(BusTest, PolkitDecides) {
     EXPECT_FALSE(card.state_.context);
 }
 
+class SleepTest : public BusTest {
+protected:
+    void SetUp() override {
+        logind.emplace(system.address);
+        BusTest::SetUp();
+    }
+    static bool soon(const std::function<bool()>& condition) {
+        for (int i = 0; i < 500 && !condition(); ++i) {
+            std::this_thread::sleep_for(10ms);
+        }
+        return condition();
+    }
+    std::optional<FakeLogind> logind;
+};
+
+TEST_F(SleepTest, TheCardIsLeftBeforeTheSystemSleeps) {
+    EXPECT_TRUE(soon([&] { return logind->held() == "sleep delay"; })) << logind->held();
+    EXPECT_FALSE(card.asleep);
+    for (int nights = 0; nights < 2; ++nights) {
+        logind->say(true);
+        EXPECT_TRUE(soon([&] { return logind->held().empty(); }));
+        EXPECT_TRUE(card.asleep);
+        logind->say(false);
+        EXPECT_TRUE(soon([&] { return logind->held() == "sleep delay"; }));
+        EXPECT_FALSE(card.asleep);
+    }
+}
+
 TEST_F(BusTest, InteractiveMayBeAnOption) {
     polkit->set(Answer::Challenge);
     const Options options{{"interactive", sdbus::Variant(true)}};

@@ -144,6 +144,9 @@ private:
                 card_->reset();
             }
         }
+        [[nodiscard]] Hold hold() const override {
+            return rig_.config.uicc.exclusive ? Hold::Card : Hold::Nothing;
+        }
         void leave_alone() override { rig_.left_alone.push_back(reader_); }
         [[nodiscard]] unsigned apdu_count() const override { return apdus_; }
 
@@ -223,5 +226,19 @@ private:
                 }};
     }
 };
+
+inline std::unique_ptr<CardRig> make_rig(std::optional<std::string> pin = {}, Config config = {}) {
+    auto rig = std::make_unique<CardRig>(pin, std::move(config));
+    rig->work.readers_changed(rig->report());
+    return rig;
+}
+
+inline testbed::Card isim_only(const std::string& iccid) {
+    return CardRig::make_card({}, [&](testbed::CardProfile& profile) {
+        profile.iccid = iccid;
+        profile.applications.resize(1);
+        profile.applications[0].kind = testbed::ApplicationKind::Isim;
+    });
+}
 
 } // namespace mtkey::daemon

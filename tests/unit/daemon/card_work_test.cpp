@@ -13,12 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using State = CardState::State;
 
-std::unique_ptr<CardRig> make_rig(std::optional<std::string> pin = {}, Config config = {}) {
-    auto rig = std::make_unique<CardRig>(pin, std::move(config));
-    rig->work.readers_changed(rig->report());
-    return rig;
-}
-
 const Error kUnreachable{Errc::BsfUnreachable, 0, "bsf"};
 
 TEST(CardWork, BootstrapsAndDerives) {
@@ -326,14 +320,6 @@ TEST(CardWork, NoKeyOfAnothersKs) {
 }
 
 using Names = std::vector<std::string>;
-
-testbed::Card isim_only(const std::string& iccid) {
-    return CardRig::make_card({}, [&](testbed::CardProfile& profile) {
-        profile.iccid = iccid;
-        profile.applications.resize(1);
-        profile.applications[0].kind = testbed::ApplicationKind::Isim;
-    });
-}
 
 TEST(CardWork, CardOfNoUseIsLeftAloneAndTheNextReaderTried) {
     Config config;

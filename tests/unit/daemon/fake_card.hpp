@@ -5,6 +5,7 @@
 #include "fakes/manual_clock.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <string>
 
@@ -85,6 +86,11 @@ public:
         done({});
     }
     bool cancel() override { return false; }
+    void prepare_for_sleep(std::function<void()> done) override {
+        asleep = true;
+        done();
+    }
+    void wake_up() override { asleep = false; }
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override {
         const auto answer = [this, b_tid, done = std::move(done)] {
             if (!state_.context || state_.context->b_tid != b_tid) {
@@ -119,6 +125,7 @@ public:
     CardState state_;
     std::vector<std::string> pins;
     bool late = false;
+    std::atomic<bool> asleep = false;
     std::chrono::seconds network_ahead{0}; ///< the BSF's time and ours
     unsigned bootstraps = 0;
     unsigned forced = 0;

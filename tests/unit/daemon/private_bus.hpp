@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/unique_fd.hpp"
+
 #include <condition_variable>
 #include <csignal>
+#include <fcntl.h>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <poll.h>
 #include <sdbus-c++/sdbus-c++.h>
 #include <string>
 #include <sys/prctl.h>
@@ -120,6 +124,51 @@ private:
     Answer answer_ = Answer::No;
     std::vector<Asked> asked_;
     std::optional<Reply> waiting_;
+    std::unique_ptr<sdbus::IConnection> connection_;
+    std::unique_ptr<sdbus::IObject> object_;
+};
+
+/// What the daemon knows of logind: one delay lock, and the signal.
+class FakeLogind {
+public:
+    explicit FakeLogind(const std::string& address)
+        : connection_(sdbus::createSessionBusConnectionWithAddress(address)),
+          object_(sdbus::createObject(*connection_, "/org/freedesktop/login1")) {
+        object_->registerMethod("Inhibit").onInterface(kManager).implementedAs(
+            [this](std::string what, std::string, std::string, std::string mode) {
+                const std::scoped_lock lock(mutex_);
+                asked_ = what + " " + mode;
+                int pipe[2] = {-1, -1};
+                if (::pipe2(pipe, O_CLOEXEC) != 0) {
+                    throw sdbus::Error("org.freedesktop.DBus.Error.Failed", "pipe");
+                }
+                ours_.reset(pipe[0]);
+                return sdbus::UnixFd(pipe[1], sdbus::adopt_fd);
+            });
+        object_->registerSignal("PrepareForSleep").onInterface(kManager).withParameters<bool>();
+        object_->finishRegistration();
+        connection_->requestName("org.freedesktop.login1");
+        connection_->enterEventLoopAsync();
+    }
+    ~FakeLogind() { connection_->leaveEventLoop(); }
+    FakeLogind(const FakeLogind&) = delete;
+    FakeLogind& operator=(const FakeLogind&) = delete;
+
+    void say(bool sleeps) {
+        object_->emitSignal("PrepareForSleep").onInterface(kManager).withArguments(sleeps);
+    }
+    /// "" while nobody has a lock.
+    std::string held() {
+        const std::scoped_lock lock(mutex_);
+        pollfd poll{ours_.get(), POLLHUP, 0};
+        return ours_.valid() && ::poll(&poll, 1, 0) == 0 ? asked_ : "";
+    }
+
+private:
+    static constexpr const char* kManager = "org.freedesktop.login1.Manager";
+    std::mutex mutex_;
+    std::string asked_;
+    UniqueFd ours_;
     std::unique_ptr<sdbus::IConnection> connection_;
     std::unique_ptr<sdbus::IObject> object_;
 };

@@ -4,6 +4,7 @@
 // code with lib/.
 #include "base/hash.hpp"
 #include "exchange.hpp"
+#include "vectors/source_root.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +19,7 @@ namespace {
 using test::Exchange;
 
 std::map<std::string, std::string> read_document() {
-    std::ifstream file(MTKEY_VECTORS "/../../docs/local-interface.md");
+    std::ifstream file(vectors::source_root() + "/docs/local-interface.md");
     std::map<std::string, std::string> values;
     std::string line;
     while (std::getline(file, line) && line != "```values") {
@@ -184,7 +185,7 @@ TEST_F(Document, WorkedExample) {
 
 /// The table of errors in the document is the one in the code.
 TEST(DocumentErrors, TableOfTheDocument) {
-    std::ifstream file(MTKEY_VECTORS "/../../docs/local-interface.md");
+    std::ifstream file(vectors::source_root() + "/docs/local-interface.md");
     std::stringstream text;
     text << file.rdbuf();
     for (int i = 0; i <= static_cast<int>(ErrorCode::Internal); ++i) {

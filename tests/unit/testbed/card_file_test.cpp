@@ -3,6 +3,7 @@
 
 #include "test_card.hpp"
 #include "testbed/virtual_modem/modem_profile.hpp"
+#include "vectors/source_root.hpp"
 
 #include <fstream>
 #include <gtest/gtest.h>
@@ -35,7 +36,7 @@ TEST(CardFile, EmptyIsTheCardOfBefore) {
 }
 
 TEST(CardFile, ExampleOfTheReadmeIsACard) {
-    std::string text = example_in(MTKEY_VECTORS "/../../testbed/virtual_uicc/README.md");
+    std::string text = example_in(vectors::source_root() + "/testbed/virtual_uicc/README.md");
     ASSERT_FALSE(text.empty());
     auto file = parse_card_file(text, "/etc/card.toml");
     ASSERT_TRUE(file) << describe(file.error());
@@ -55,7 +56,8 @@ TEST(CardFile, ExampleOfTheReadmeIsACard) {
 }
 
 TEST(ModemFile, ExampleOfTheReadmeIsTheDefaults) {
-    const std::string text = example_in(MTKEY_VECTORS "/../../testbed/virtual_modem/README.md");
+    const std::string text =
+        example_in(vectors::source_root() + "/testbed/virtual_modem/README.md");
     ASSERT_FALSE(text.empty());
     const auto file = parse_modem_file(text, "modem.toml");
     ASSERT_TRUE(file) << describe(file.error());

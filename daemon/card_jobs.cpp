@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// What CardWork does with the card that it has found: a run, NAF keys, a PIN.
+#include "daemon/card_work.hpp"
+
+#include "base/steps.hpp"
+#include "gba/identities.hpp"
+
+#include <algorithm>
+
+namespace mtkey::daemon {
+namespace {
+
+Result<std::string> bsf_fqdn_of(const uicc::Application& application) {
+    return application.is_isim()
+               ? gba::bsf_fqdn_from_impi(application.impi)
+               : gba::bsf_fqdn_from_imsi(application.imsi, application.mnc_length);
+}
+
+} // namespace
+
+Result<uicc::CardChannel*> CardWork::begin_job() {
+    MTKEY_CHECK(gone());
+    if (!open_) {
+        if (reader_.empty()) {
+            return fail(state_ == CardState::State::NoReader ? Errc::NoReader : Errc::NoCard);
+        }
+        // Busy or failed before: the other program may have left by now.
+        MTKEY_CHECK(open());
+    }
+    if (open_->card == nullptr) {
+        open_->card = MTKEY_TRY(open_->link->begin());
+        // Somebody else may have used the card, and it was reset when we left it: selection and PIN
+        // are gone.
+        const auto selected =
+            uicc::reopen_application(*open_->card, open_->application, open_options());
+        if (!selected) {
+            note_pin(selected.error());
+            end_job();
+            return std::unexpected(selected.error());
+        }
+    }
+    return open_->card;
+}
+
+void CardWork::end_job() {
+    note_apdus();
+    if (open_ && open_->link->hold() == Hold::Nothing) {
+        open_->card = nullptr;
+        open_->link->end();
+    }
+}
+
+http::ClientSettings CardWork::bsf_settings() const {
+    http::ClientSettings out;
+    out.fqdn = config_.bsf.fqdn;
+    out.address = config_.bsf.address;
+    out.tls = config_.bsf.tls;
+    out.tls_settings.ca_file = config_.bsf.ca;
+    out.tls_settings.system_trust = config_.bsf.ca.empty();
+    out.local_address = config_.bsf.local_address;
+    out.unreachable = Errc::BsfUnreachable;
+    out.run_timeout = std::chrono::seconds(30); // one client is one run
+    return out;
+}
+
+Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
+    auto settings = bsf_settings();
+    if (settings.fqdn.empty()) {
+        settings.fqdn = MTKEY_TRY(bsf_fqdn_of(open_->application));
+    }
+    gba::RunSettings how;
+    how.impi = open_->impi;
+    how.application = open_->application.entry.kind;
+    how.card_has_gba = open_->application.gba;
+    how.card_is_shared = open_->link->hold() != Hold::Card;
+    how.gba_context_missing = without_context_.contains(open_->application.iccid);
+    how.gbabp_size = open_->application.gbabp_size;
+    how.policy = config_.gba.mode;
+    how.allow_downgrade = config_.gba.allow_downgrade;
+    how.require_rspauth = config_.bsf.require_rspauth;
+
+    const auto bsf = ports_.bsf(std::move(settings));
+    const Interruption::Watched watched(interruption_, *bsf);
+    InterruptibleCard interruptible(card, interruption_);
+    auto context = gba::bootstrap(interruptible, *bsf, clock_, random_, how, run_events());
+    if (!context && context.error().code == Errc::PeerUntrusted) {
+        context.error().code = Errc::BsfUntrusted; // TLS of Ub
+    }
+    return context;
+}
+
+gba::RunEvents CardWork::run_events() {
+    gba::RunEvents out;
+    out.before_bootstrapping_command = [this](gba::Mode mode) {
+        // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
+        // The old B-TID must not be handed out again, not even while this run goes on.
+        if (mode == gba::Mode::GbaU && context_) {
+            context_.reset();
+            if (changed_) {
+                changed_();
+            }
+        }
+    };
+    out.card_without_gba = [this] { without_context_.insert(open_->application.iccid); };
+    return out;
+}
+
+std::optional<keys::ContextFacts> CardWork::facts() const {
+    if (!context_ || grace_) {
+        return std::nullopt;
+    }
+    return keys::ContextFacts{.b_tid = context_->b_tid(),
+                              .expires = context_->expires(),
+                              .created = context_->created(),
+                              .local_end = context_->local_end(),
+                              .deadline = context_->deadline(),
+                              .use_deadline = use_deadline_};
+}
+
+Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
+    MTKEY_CHECK(interruption_.check());
+    const auto present = facts();
+    if (!force && present && keys::usable(*present, clock_)) {
+        return std::nullopt;
+    }
+    auto* card = MTKEY_TRY(begin_job());
+    const auto back = facts();
+    if (!force && back && keys::usable(*back, clock_)) { // pcscd was away
+        end_job();
+        return std::nullopt;
+    }
+    const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
+                         !without_context_.contains(open_->application.iccid);
+    emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
+    auto context = run(*card);
+    end_job();
+    ++statistics_["gba_runs"];
+    if (!context) {
+        ++statistics_["gba_runs_failed"];
+        return std::unexpected(context.error());
+    }
+    ++statistics_[context->mode() == gba::Mode::GbaU ? "gba_u_runs" : "gba_me_runs"];
+    statistics_["http_exchanges"] += context->counts().http_exchanges;
+    statistics_["bootstrapping_authenticates"] += context->counts().bootstrapping_authenticates;
+    return *std::move(context);
+}
+
+Result<void> CardWork::bootstrap(bool force) {
+    const auto asked_at = clock_.boot_now();
+    auto made = attempt(force);
+    // Whoever was told that the run is cancelled is told the truth, however far it has come.
+    if (const auto decided = interruption_.disarm(); !decided) {
+        made = std::unexpected(decided.error());
+    }
+    if (!made) {
+        log_error("bootstrapping failed", made.error());
+        if (made.error().code == Errc::Cancelled) {
+            last_error_ = made.error();
+        } else {
+            failed(made.error());
+        }
+        return std::unexpected(made.error());
+    }
+    if (!*made) {
+        return {};
+    }
+    context_ = **std::move(made);
+    use_deadline_ = asked_at + keys::kLongestUse;
+    last_error_.reset();
+    log(LogLevel::Notice, "bootstrapped",
+        {{"mode", gba::to_text(context_->mode())},
+         {"b_tid", masked_b_tid(context_->b_tid())},
+         {"expires", format_utc(context_->expires())}});
+    return {};
+}
+
+Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
+    if (const auto lost = gone(); !lost) {
+        failed(lost.error());
+        return std::unexpected(lost.error());
+    }
+    if (grace_) {
+        return fail(Errc::NoReader, "pcscd has gone");
+    }
+    if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
+        return fail(Errc::BtidStale, masked_b_tid(b_tid));
+    }
+    uicc::CardChannel* card = nullptr;
+    const bool cached = context_->has_cached(naf_id);
+    if (!cached) {
+        const auto begun = begin_job();
+        if (!begun) {
+            failed(begun.error());
+            return std::unexpected(begun.error());
+        }
+        card = *begun;
+    }
+    const auto ks_naf = context_->ks_naf(card, naf_id);
+    end_job();
+    if (!ks_naf) {
+        if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
+            context_.reset();
+            return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
+        }
+        failed(ks_naf.error());
+        return std::unexpected(ks_naf.error());
+    }
+    if (!cached) {
+        ++statistics_["naf_keys_derived"];
+    }
+    NafKey out;
+    out.ks_naf = (*ks_naf)->clone();
+    out.b_tid = context_->b_tid();
+    out.mode = context_->mode();
+    out.uicc = open_ ? open_->uicc : std::string();
+    out.ks_expires = context_->expires();
+    out.ks_local_end = context_->local_end();
+    out.ks_deadline = context_->deadline();
+    return out;
+}
+
+Result<void> CardWork::discard(const std::string& b_tid) {
+    if (!context_ || context_->b_tid() != b_tid) {
+        return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
+    }
+    context_.reset();
+    grace_.reset();
+    return {};
+}
+
+Result<void> CardWork::send_pin(SecretBytes pin) {
+    if (state_ != CardState::State::PinRequired || reader_.empty()) {
+        return fail(Errc::Rejected, "the UICC wants no PIN");
+    }
+    const auto digits = pin.reveal();
+    if (digits.size() < 4 || digits.size() > 8 ||
+        !std::ranges::all_of(digits, [](auto c) { return c >= '0' && c <= '9'; })) {
+        return fail(Errc::InvalidArgument, "a PIN is 4 to 8 digits");
+    }
+    pins_.give(std::move(pin));
+    const auto opened = open();
+    if (!opened) {
+        failed(opened.error()); // wipes it
+    } else if (open_->link->hold() != Hold::Nothing) {
+        pins_.forget_given();
+    }
+    return opened;
+}
+
+CardState CardWork::state() const {
+    CardState out;
+    out.state = state_;
+    out.reader = reader_;
+    out.pin_attempts_left = pin_attempts_left_;
+    out.last_error = last_error_;
+    if (interruption_.lost()) {
+        // The job that closes it comes behind the one under way.
+        out.state = state_after(gone().error().code);
+        return out;
+    }
+    if (open_) {
+        out.identity = masked_identity(open_->impi);
+        out.uicc = open_->uicc;
+        out.gba = open_->application.gba;
+        out.mnc_source = uicc::mnc_source_name(open_->application.mnc_source);
+        out.naf_key_centers = open_->application.naf_key_centers;
+    }
+    out.context = facts();
+    if (out.context) {
+        out.mode = context_->mode();
+        out.counts = context_->counts();
+    }
+    return out;
+}
+
+} // namespace mtkey::daemon
