@@ -176,9 +176,10 @@ class Rig:
             self._start_pcscd()
         options, subscriber = self.options, self.options.subscriber
         gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
-        card = self._write("card.toml", settings.card(subscriber, gba, options.pin))
+        card = self._write("card.toml", settings.card(subscriber, gba, options.pin, options.protocol))
         if options.other is not None:
-            self.other_card = self._write("other.toml", settings.card(options.other, gba, None, "8988211000000654321"))
+            self.other_card = self._write(
+                "other.toml", settings.card(options.other, gba, None, options.protocol, "8988211000000654321"))
         self.card = card
         keys = self._subscribers_file() if options.k_at_bsf is None else self._write(
             "card/subscribers.toml", settings.subscribers(subscriber, options.mode))

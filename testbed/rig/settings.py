@@ -36,9 +36,10 @@ def subscribers(subscriber: Subscriber, mode: str, k: Optional[str] = None) -> s
                  opc=subscriber.opc, mode=mode)
 
 
-def card(subscriber: Subscriber, gba: bool, pin: Optional[str], iccid: str = "8988211000000123456") -> str:
-    return table("", iccid=iccid, imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba,
-                 pin=pin)
+def card(subscriber: Subscriber, gba: bool, pin: Optional[str], protocol: str,
+         iccid: str = "8988211000000123456") -> str:
+    return table("", iccid=iccid, imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba, pin=pin,
+                 protocol=protocol)
 
 
 def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Path,
