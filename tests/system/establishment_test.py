@@ -82,6 +82,31 @@ class FullProcedureGbaMe(FullProcedure):
     apdus = 1  # AUTHENTICATE
 
 
+class T1(FullProcedure):
+    """The same key whichever way the card is reached, as another implementation has computed it."""
+    variations = {**FullProcedure.variations, "protocol": "t1"}
+
+
+class T1GbaMe(FullProcedureGbaMe):
+    variations = {**FullProcedureGbaMe.variations, "protocol": "t1"}
+
+
+class Csim(FullProcedure):
+    variations = {**FullProcedure.variations, "modem": {}, "modem_access": "csim"}
+
+
+class CsimGbaMe(FullProcedureGbaMe):
+    variations = {**FullProcedureGbaMe.variations, "modem": {}, "modem_access": "csim"}
+
+
+class Session(FullProcedure):
+    variations = {**FullProcedure.variations, "modem": {}, "modem_access": "session"}
+
+
+class SessionGbaMe(FullProcedureGbaMe):
+    variations = {**FullProcedureGbaMe.variations, "modem": {}, "modem_access": "session"}
+
+
 @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
 class WithoutNamespaces(SystemTest):
     """Where the system allows none, pcscd is not root all the same, and leaves nothing in /run."""
