@@ -57,5 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_answer(text, question);
     }
     check_payload(text);
+    // A line about the card stays one, whatever stands around it.
+    if (tells_of_card(text)) {
+        require(tells_of_card("\r\nRING\r\n" + std::string(text) + "\r\nOK\r\n"));
+    }
     return 0;
 }
