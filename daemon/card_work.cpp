@@ -248,6 +248,7 @@ uicc::OpenOptions CardWork::open_options() {
     out.choice = config_.uicc.application;
     out.pin_counted = [this](std::string_view iccid, unsigned attempts_left) {
         pins_.counted(iccid, attempts_left);
+        pin_attempts_left_ = static_cast<int>(attempts_left); // for who is to show one
     };
     out.pin = [this](std::string_view iccid) {
         auto pin = pins_.pin_for(iccid);

@@ -51,6 +51,7 @@ class Options:
     card_has_gba: Optional[bool] = None  # service 68 of the card's table
     protocol: str = "t0"  # of the card
     pin: Optional[str] = None  # the card's PIN is on, and the daemon has it in a file
+    pin_known: bool = True  # or not
     other: Optional[Subscriber] = None  # whose card lies ready as Rig.other_card; of the same network
     modem: Optional[dict[str, object]] = None  # the card is in a virtual modem that speaks like this, not in a reader
     modem_access: str = "auto"  # how the daemon goes by the modem: "auto", "session" or "csim"

@@ -111,13 +111,14 @@ def tail(log: Path, lines: int = 12) -> str:
 
 
 def run(name: str, command: Sequence[str], *, timeout: float, env: Optional[dict[str, str]] = None,
-        pass_fds: Sequence[int] = (), log: Optional[Path] = None) -> "subprocess.CompletedProcess[str]":
-    """A program that ends by itself; killed with its children when it does not."""
+        pass_fds: Sequence[int] = (), log: Optional[Path] = None,
+        typed: str = "") -> "subprocess.CompletedProcess[str]":
+    """A program that ends by itself; killed with its children when it does not. `typed` is its standard input."""
     process = subprocess.Popen(
-        [*LAUNCH, "--parent", str(os.getpid()), "--", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        [*LAUNCH, "--parent", str(os.getpid()), "--", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, env=env, pass_fds=tuple(pass_fds), start_new_session=True)
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(typed, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise RigError(f"{name} did not end within {timeout:g} s") from None
     finally:

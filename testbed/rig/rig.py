@@ -266,7 +266,7 @@ class Rig:
             port = self.ub.port if self.ub else self.bsf_ports[0]
             bsf = {"address": f"127.0.0.1:{port}", "tls": False}
         pin_file = self.options.pin_file
-        if self.options.pin is not None:
+        if self.options.pin is not None and self.options.pin_known:
             pin_file = self._write("pin", self.options.pin + "\n")
         config = self._write("mtkeyd.toml", settings.daemon(
             self.options, self.bus.address, bsf, [device.ttys.mt for device in self.devices],
@@ -304,8 +304,9 @@ class Rig:
             raise RigError(f"mtkeyctl {' '.join(arguments)} ended with status {done.returncode}:\n{done.stderr}")
         return json.loads(done.stdout)
 
-    def try_ctl(self, *arguments: str, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
-        return run("mtkeyctl", self.ctl_command(*arguments), timeout=timeout, env=self.environment, log=self.log("mtkeyctl"))
+    def try_ctl(self, *arguments: str, timeout: float = 60, typed: str = "") -> "subprocess.CompletedProcess[str]":
+        return run("mtkeyctl", self.ctl_command(*arguments), timeout=timeout, env=self.environment,
+                   log=self.log("mtkeyctl"), typed=typed)
 
     def statistics(self) -> dict[str, int]:
         return dict(self.ctl("status")["statistics"])
