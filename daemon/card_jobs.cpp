@@ -27,6 +27,9 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
         // Busy or failed before: the other program may have left by now.
         MTKEY_CHECK(open());
     }
+    if (!open_->link->tells_of_removal()) {
+        MTKEY_CHECK(expect_same_card());
+    }
     if (open_->card == nullptr) {
         open_->card = MTKEY_TRY(open_->link->begin());
         // Somebody else may have used the card, and it was reset when we left it: selection and PIN
@@ -40,6 +43,20 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
         }
     }
     return open_->card;
+}
+
+/// Before its PIN above all: a PIN is remembered by ICCID.
+Result<void> CardWork::expect_same_card() {
+    auto* card = MTKEY_TRY(open_->link->begin());
+    const auto iccid = MTKEY_TRY(uicc::read_iccid(*card));
+    if (iccid != open_->application.iccid) {
+        close(CardState::State::NoCard);
+        return open();
+    }
+    if (open_->card != nullptr) { // reading it has left the application
+        return uicc::select_application(*card, open_->application.entry.aid);
+    }
+    return {};
 }
 
 void CardWork::end_job() {
@@ -118,9 +135,11 @@ std::optional<keys::ContextFacts> CardWork::facts() const {
 }
 
 Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
+    wake_up_in_time();
     MTKEY_CHECK(interruption_.check());
     const auto present = facts();
-    if (!force && present && keys::usable(*present, clock_)) {
+    const bool sure = !open_ || open_->link->tells_of_removal();
+    if (!force && sure && present && keys::usable(*present, clock_)) {
         return std::nullopt;
     }
     auto* card = MTKEY_TRY(begin_job());
@@ -154,7 +173,7 @@ Result<void> CardWork::bootstrap(bool force) {
     }
     if (!made) {
         log_error("bootstrapping failed", made.error());
-        if (made.error().code == Errc::Cancelled) {
+        if (made.error().code == Errc::Cancelled || asleep_until_) {
             last_error_ = made.error();
         } else {
             failed(made.error());
@@ -175,25 +194,32 @@ Result<void> CardWork::bootstrap(bool force) {
 }
 
 Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
+    wake_up_in_time();
     if (const auto lost = gone(); !lost) {
-        failed(lost.error());
+        if (!asleep_until_) {
+            failed(lost.error());
+        }
         return std::unexpected(lost.error());
     }
     if (grace_) {
-        return fail(Errc::NoReader, "pcscd has gone");
+        return fail(Errc::NoReader, "the UICC is out of reach for a moment");
     }
     if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
         return fail(Errc::BtidStale, masked_b_tid(b_tid));
     }
     uicc::CardChannel* card = nullptr;
     const bool cached = context_->has_cached(naf_id);
-    if (!cached) {
+    if (!cached || (open_ && !open_->link->tells_of_removal())) {
         const auto begun = begin_job();
         if (!begun) {
             failed(begun.error());
             return std::unexpected(begun.error());
         }
         card = *begun;
+        if (!context_ || context_->b_tid() != b_tid) { // it was another card
+            end_job();
+            return fail(Errc::BtidStale, masked_b_tid(b_tid));
+        }
     }
     const auto ks_naf = context_->ks_naf(card, naf_id);
     end_job();
@@ -229,6 +255,7 @@ Result<void> CardWork::discard(const std::string& b_tid) {
 }
 
 Result<void> CardWork::send_pin(SecretBytes pin) {
+    wake_up_in_time();
     if (state_ != CardState::State::PinRequired || reader_.empty()) {
         return fail(Errc::Rejected, "the UICC wants no PIN");
     }

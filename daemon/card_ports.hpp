@@ -29,6 +29,9 @@ public:
     [[nodiscard]] virtual Result<uicc::CardChannel*> begin() = 0;
     virtual void end() = 0;
     [[nodiscard]] virtual Hold hold() const = 0;
+    /// False where a card may be taken out, or another put in, and nobody tells: then it is looked
+    /// at before anything of it is used.
+    [[nodiscard]] virtual bool tells_of_removal() const { return true; }
     [[nodiscard]] virtual unsigned apdu_count() const = 0; ///< since it was connected
     /// The card is not reset when this ends: it is none of ours, and has got no PIN from us.
     virtual void leave_alone() {}

@@ -21,7 +21,7 @@ constexpr std::chrono::seconds kLongestBackOff{60};
 constexpr std::chrono::seconds kGrace{3};
 // Readers and modems come back one by one.
 constexpr std::chrono::seconds kGraceAfterSleep{10};
-// Of CLOCK_BOOTTIME: whoever has slept longer wakes up by this alone, and so does who never slept.
+// Whoever has not been told of the end of sleep, or has never slept, works again then.
 constexpr std::chrono::seconds kLongestSleepless{60};
 
 std::string identity_hash(std::string_view iccid, std::string_view impi) {
@@ -52,8 +52,8 @@ bool is_no_uicc(const Error& error) {
 /// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
 /// has been followed already: a card that stays with it has lost the thread, until it is reset.
 bool ends_card(const Error& error) {
-    const bool answered = error.detail > 0 && error.detail <= 0xFFFF && // SW1SW2, not a SCARD code
-                          error.detail >> 8 != 0x6C;
+    const bool answered = uicc::is_status_error(error) && error.detail >> 8 != 0x6C &&
+                          error.detail != uicc::sw::kChannelNotSupported;
     return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
            (state_after(error.code) != CardState::State::Failed);
 }
@@ -112,18 +112,19 @@ bool CardWork::worth_another_look() const {
 
 void CardWork::readers_changed(const uicc::ReaderReport& report) {
     readers_.note(report);
-    if (asleep_until_) {
-        return;
-    }
-    if (!report.service) {
-        begin_grace();
+    if (!report.service && !asleep_until_) {
+        begin_grace(clock_.boot_now() + kGrace);
     } else if (grace_) {
         const bool present = std::ranges::any_of(readers_.all(), &uicc::ReaderState::present);
-        if (grace_->card_seen && !present) {
+        // A reader that is gone may come back with its card in it.
+        if (grace_->card_seen && !present && !readers_.all().empty()) {
             end_grace(); // removed
         } else {
-            grace_->card_seen = present;
+            grace_->card_seen = grace_->card_seen || present;
         }
+    }
+    if (asleep_until_) {
+        return;
     }
     const auto* here = readers_.find(reader_);
     if (here != nullptr && here->present && !here->mute && event_of(*here) == event_) {
@@ -136,6 +137,12 @@ void CardWork::readers_changed(const uicc::ReaderReport& report) {
             }
             return;
         }
+    }
+    // Readers and modems come back one by one after sleep: what was there at once may have been the
+    // state before it.
+    if (awake_since_ && clock_.boot_now() < *awake_since_ + kGraceAfterSleep &&
+        (here == nullptr || here->present)) {
+        begin_grace(*awake_since_ + kGraceAfterSleep);
     }
     close(readers_.all().empty() ? CardState::State::NoReader : CardState::State::NoCard);
     back_off_ = kFirstBackOff;
@@ -224,9 +231,7 @@ std::optional<BootTime> CardWork::retry_at() const {
 
 void CardWork::retry() {
     if (asleep_until_) {
-        if (clock_.boot_now() >= *asleep_until_) {
-            wake_up();
-        }
+        wake_up_in_time();
         return;
     }
     if (grace_ && clock_.boot_now() >= grace_->until) {
@@ -269,7 +274,7 @@ void CardWork::note_pin(const Error& error) {
 
 Result<void> CardWork::gone() const {
     if (asleep_until_) {
-        return fail(Errc::NoCard, "the system falls asleep");
+        return fail(Errc::NotReady, "the system is about to sleep");
     }
     if (!interruption_.lost()) {
         return {};
@@ -327,17 +332,24 @@ Result<void> CardWork::open_application() {
 }
 
 void CardWork::fall_asleep() {
-    if (asleep_until_) {
-        return;
+    if (!asleep_until_) {
+        // It loses its power meanwhile, and another card may be there afterwards. The system's
+        // memory may be written to a disk: Ks and NAF keys must not be in it. Those of GBA_U the
+        // card has.
+        if (context_ && context_->mode() == gba::Mode::GbaMe) {
+            context_.reset();
+        } else if (context_) {
+            context_->forget_naf_keys();
+        }
+        begin_grace(BootTime::max());
+        if (grace_) {
+            grace_->until = BootTime::max();
+            grace_->card_seen = true;
+        }
+        close(CardState::State::NoCard);
+        interruption_.use(std::nullopt);
     }
-    // It loses its power meanwhile, and another card may be there afterwards.
-    begin_grace();
     asleep_until_ = clock_.boot_now() + kLongestSleepless;
-    if (grace_) {
-        grace_->until = BootTime::max();
-    }
-    close(CardState::State::NoCard);
-    interruption_.use(std::nullopt);
 }
 
 void CardWork::wake_up() {
@@ -345,17 +357,24 @@ void CardWork::wake_up() {
         return;
     }
     asleep_until_.reset();
+    awake_since_ = clock_.boot_now();
     if (grace_) {
-        grace_->until = clock_.boot_now() + kGraceAfterSleep;
+        grace_->until = *awake_since_ + kGraceAfterSleep;
         grace_->card_seen = false;
     }
     back_off_ = kFirstBackOff;
     look_for_card();
 }
 
-void CardWork::begin_grace() {
+void CardWork::wake_up_in_time() {
+    if (asleep_until_ && clock_.boot_now() >= *asleep_until_) {
+        wake_up();
+    }
+}
+
+void CardWork::begin_grace(BootTime until) {
     if (!grace_ && open_ && context_) {
-        grace_ = Grace{open_->uicc, clock_.boot_now() + kGrace};
+        grace_ = Grace{open_->uicc, until};
     }
 }
 
@@ -411,14 +430,14 @@ void CardWork::close(CardState::State state) {
 
 void CardWork::failed(const Error& error) {
     if (interruption_.service_gone() || uicc::is_service_away(error)) {
-        begin_grace();
+        begin_grace(clock_.boot_now() + kGrace);
     }
     if (state_ != CardState::State::Ready || ends_card(error)) {
         close(state_after(error.code));
         log_warning("UICC in " + reader_, error);
         using enum CardState::State;
         if (!reader_.empty() && state_ != PinRequired && state_ != PinBlocked &&
-            error.code != Errc::NotSupportedByCard &&
+            (error.code != Errc::NotSupportedByCard || !config_.uicc.modem.device.empty()) &&
             readers_.useless(reader_, event_) == nullptr) {
             retry_at_ = clock_.boot_now() + back_off_;
             back_off_ = std::min(back_off_ * 2, kLongestBackOff);

@@ -79,8 +79,8 @@ private:
     [[nodiscard]] Result<void> gone() const;
     Result<void> open();
     Result<void> open_application();
-    /// pcscd has gone, which is no loss of keys if the card is back soon.
-    void begin_grace();
+    /// The way to the card has gone, which is no loss of keys if it is back soon.
+    void begin_grace(BootTime until);
     void end_grace(); ///< wipes the context
     /// With a card just opened: the context goes on if this card is the one it was made with.
     Result<void> settle_grace();
@@ -88,9 +88,14 @@ private:
     void failed(const Error& error);
     void note_pin(const Error& error);
     uicc::OpenOptions open_options();
-    /// The card for one job; in shared mode a transaction of its own and the application selected
-    /// anew.
+    /// The card for one job; where the link holds nothing, a transaction of its own and the
+    /// application selected anew; where nobody tells of its removal, once it is known to be the
+    /// same.
     Result<uicc::CardChannel*> begin_job();
+    /// Closes what is another card by now, its context with it.
+    Result<void> expect_same_card();
+    /// The next job finds that the time of sleep is over, when nobody else has.
+    void wake_up_in_time();
     void end_job();
     /// A new context; nothing when the present one is good.
     Result<std::optional<gba::Context>> attempt(bool force);
@@ -122,6 +127,7 @@ private:
     BootTime use_deadline_{}; ///< of the context
     std::optional<Grace> grace_;
     std::optional<BootTime> asleep_until_;
+    std::optional<BootTime> awake_since_; ///< for the grace after it
     Statistics statistics_;
     unsigned apdus_seen_ = 0; ///< of the present card, already in the statistics
 };

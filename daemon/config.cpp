@@ -5,6 +5,7 @@
 #include "http/client.hpp"
 #include "kdf/local_mt.hpp"
 #include "local/messages.hpp"
+#include "uicc/at_tty.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -16,26 +17,40 @@
 namespace mtkey::daemon {
 namespace {
 
-/// Without a CR in it, it is one command.
-bool is_at_command(const std::string& text) {
-    return text.size() > 2 && text.size() <= 200 && text.starts_with("AT") &&
-           std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+/// Without a CR in it, it is one line. None that shows a PIN: it would be shown with every
+/// reconnection, whatever the card has answered; and none that reaches the card behind our back.
+bool is_init_command(const std::string& text) {
+    std::string upper = text;
+    std::ranges::transform(upper, upper.begin(),
+                           [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
+    for (const char* name : {"CPIN", "CLCK", "CPWD", "CSIM", "CGLA", "CCHO", "CCHC", "CRSM"}) {
+        if (upper.contains(name)) {
+            return false;
+        }
+    }
+    return upper.size() > 2 && upper.size() <= 200 && upper.starts_with("AT") &&
+           std::ranges::all_of(upper, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 Result<ModemConfig> read_modem(ConfigTable table) {
     ModemConfig out;
     out.device = MTKEY_TRY(table.text_or("device", ""));
-    if (!out.device.empty() && !out.device.starts_with('/')) {
-        return table.error("device", "is no absolute path", "write e.g. \"/dev/ttyUSB2\"");
+    if (!out.device.empty() && (!out.device.starts_with('/') || out.device.ends_with('/'))) {
+        return table.error("device", "is no absolute path of a file",
+                           "write e.g. \"/dev/ttyUSB2\"");
     }
     const auto access = MTKEY_TRY(table.word_or("access", "auto", {"auto", "session", "csim"}));
     out.access = access == "auto"      ? uicc::AtAccess::Any
                  : access == "session" ? uicc::AtAccess::Session
                                        : uicc::AtAccess::Csim;
-    out.baud = static_cast<unsigned>(MTKEY_TRY(table.number_or("baud", 115200, 1200, 4000000)));
+    out.baud = static_cast<unsigned>(MTKEY_TRY(table.number_or("baud", 115200, 1, 4000000)));
+    if (!uicc::is_at_speed(out.baud)) {
+        return table.error("baud", "is no speed of this system", "write 115200");
+    }
     out.init = MTKEY_TRY(table.texts_or_none("init"));
-    if (!std::ranges::all_of(out.init, is_at_command)) {
-        return table.error("init", "holds what is no AT command", "write e.g. [\"AT+QSIMSTAT=1\"]");
+    if (!std::ranges::all_of(out.init, is_init_command)) {
+        return table.error("init", "holds what is no AT command, or one that reaches the card",
+                           "write e.g. [\"AT+QSIMSTAT=1\"]");
     }
     MTKEY_CHECK(table.finish());
     return out;
@@ -43,15 +58,6 @@ Result<ModemConfig> read_modem(ConfigTable table) {
 
 Result<UiccConfig> read_uicc(ConfigTable table) {
     UiccConfig out;
-    out.modem = MTKEY_TRY(read_modem(MTKEY_TRY(table.table("modem"))));
-    if (!out.modem.device.empty()) {
-        for (const char* key : {"reader", "ignore", "allow_virtual", "access"}) {
-            if (table.has(key)) {
-                return table.error(key, "is about readers of PC/SC, and [uicc.modem] names a modem",
-                                   "leave one of them out");
-            }
-        }
-    }
     out.reader = MTKEY_TRY(table.text_or("reader", "*"));
     out.ignore = MTKEY_TRY(table.texts_or_none("ignore"));
     out.allow_virtual = MTKEY_TRY(table.flag_or("allow_virtual", false));
@@ -81,6 +87,15 @@ Result<UiccConfig> read_uicc(ConfigTable table) {
         return table.error("mnc_length", "is 1", "write 2 or 3");
     }
     out.mnc_length = static_cast<unsigned>(length);
+    out.modem = MTKEY_TRY(read_modem(MTKEY_TRY(table.table("modem"))));
+    if (!out.modem.device.empty()) {
+        for (const char* key : {"reader", "ignore", "allow_virtual", "access"}) {
+            if (table.has(key)) {
+                return table.error(key, "is about readers of PC/SC, and [uicc.modem] names a modem",
+                                   "leave one of them out");
+            }
+        }
+    }
     MTKEY_CHECK(table.finish());
     return out;
 }

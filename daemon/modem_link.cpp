@@ -9,7 +9,7 @@
 namespace mtkey::daemon {
 namespace {
 
-/// The modem is listened to between any two commands.
+/// What the modem tells unasked is heard between any two commands.
 class LeasedChannel final : public uicc::CardChannel {
 public:
     LeasedChannel(uicc::ModemReader& reader, uicc::AtChannel channel)
@@ -50,6 +50,7 @@ public:
     [[nodiscard]] Hold hold() const override {
         return logical_ && logical_->number() == 0 ? Hold::Nothing : Hold::Channel;
     }
+    [[nodiscard]] bool tells_of_removal() const override { return false; }
     [[nodiscard]] unsigned apdu_count() const override { return channel_.at().apdu_count(); }
     [[nodiscard]] std::string_view way() const {
         return hold() == Hold::Nothing ? "csim-basic-channel"

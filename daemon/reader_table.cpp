@@ -67,6 +67,9 @@ const ReaderTable::Useless* ReaderTable::useless(const std::string& reader,
 }
 
 bool ReaderTable::of_no_use(const std::string& reader, std::uint32_t event, const Error& error) {
+    if (!config_.modem.device.empty()) { // nobody tells of the next card
+        return false;
+    }
     bool sure = error.code == Errc::NotSupportedByCard;
     if (!sure) {
         if (!looks_like_no_uicc(error)) {

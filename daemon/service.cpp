@@ -58,7 +58,7 @@ Result<int> run_service(const Config& config) {
     transports.set_changed({});
     if (!ended) {
         // A card or pcscd that hangs must not hold up the end; memory and handles go with it.
-        log(LogLevel::Warning, "the card worker is stuck in PC/SC; ending without it");
+        log(LogLevel::Warning, "the card does not answer; ending without it");
         store.clear();
         ::_exit(status);
     }

@@ -25,11 +25,14 @@ public:
     ~SleepWatch();
 
 private:
+    void check_sender(bool sleeps);
+    void told(bool sleeps);
     void take_lock();
 
     CardService& card_;
     UniqueFd lock_; ///< the system does not sleep while it is open, for five seconds at most
     std::unique_ptr<sdbus::IProxy> logind_;
+    std::unique_ptr<sdbus::IProxy> bus_;
 };
 
 } // namespace mtkey::daemon

@@ -54,6 +54,22 @@ Result<void> expect_csim(AtPort& port) {
     }
     return {};
 }
+
+/// A modem that refuses an APDU in an open channel has lost the channel, whatever words it has for
+/// that: those of its caller's mistakes among them.
+Error as_lost_channel(Error error) {
+    switch (error.code) {
+    case Errc::Rejected:
+    case Errc::InvalidArgument:
+    case Errc::NotFound:
+    case Errc::LimitExceeded:
+        error.code = Errc::CardFailed;
+        break;
+    default:
+        break;
+    }
+    return error;
+}
 } // namespace
 
 bool is_final_at_error(Errc code) {
@@ -114,11 +130,14 @@ Result<SecretBytes> AtChannel::exchange(ByteView command) {
                          port_->options().answer_limit};
     ++count_;
     const auto what = [&] { return port_->options().device + ": " + std::string(line.name); };
-    const auto answer = MTKEY_TRY(port_->ask(line));
+    const auto answer = port_->ask(line);
     if (!answer) {
+        return std::unexpected(as_lost_channel(answer.error()));
+    }
+    if (!*answer) {
         return fail(Errc::CardFailed, what() + ": OK without an answer of the card");
     }
-    auto octets = parse_at_apdu(as_text(answer->reveal()));
+    auto octets = parse_at_apdu(as_text((*answer)->reveal()));
     if (!octets) {
         return fail(Errc::CardFailed, what() + ": " + octets.error().context);
     }

@@ -28,7 +28,7 @@ constexpr std::array kCmeRows{
     CmeRow{13, Errc::CardFailed, "SIM failure"},
     CmeRow{14, Errc::ReaderBusy, "SIM busy"},
     CmeRow{15, Errc::CardFailed, "SIM wrong"},
-    CmeRow{16, Errc::PinIncorrect, "incorrect password"},
+    CmeRow{16, Errc::Rejected, "incorrect password"}, // no attempt of ours
     CmeRow{17, Errc::PinRequired, "SIM PIN2 required"},
     CmeRow{18, Errc::PinBlocked, "SIM PUK2 required"},
     CmeRow{20, Errc::LimitExceeded, "memory full"},
@@ -152,14 +152,15 @@ Result<std::optional<AtAnswer>> parse_at_answer(std::string_view received,
     return std::nullopt;
 }
 
-bool tells_of_card(std::string_view received) {
+std::vector<std::string_view> card_lines(std::string_view received) {
+    std::vector<std::string_view> out;
     for (std::size_t end = 0; (end = received.find_first_of("\r\n")) != std::string_view::npos;) {
-        if (names_card(trimmed(received.substr(0, end)))) {
-            return true;
+        if (const auto line = trimmed(received.substr(0, end)); names_card(line)) {
+            out.push_back(line);
         }
         received.remove_prefix(end + 1);
     }
-    return false;
+    return out;
 }
 
 Result<SecretBytes> parse_at_apdu(std::string_view payload) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 // What a modem says (TS 27.007, ITU-T V.250), as pure functions. Never put into an Error or a log:
 // a line may carry a PIN, RES or a key.
@@ -46,10 +47,10 @@ inline constexpr std::uint16_t kCmeUnknown = 100;
 /// The payload of +CCHO: a session, which is no number of a logical channel.
 [[nodiscard]] Result<std::uint32_t> parse_at_session(std::string_view payload);
 
-/// True when a line that nobody asked for says that the card has come, has gone, or is started
-/// anew. TS 27.007 knows none; makers call theirs +CPIN, +QSIMSTAT, ^SIMST, #QSS, +SIMCARD and the
-/// like.
-[[nodiscard]] bool tells_of_card(std::string_view received);
+/// The whole lines in it that nobody asked for and that are about the card: it has come, has gone,
+/// or is started anew. TS 27.007 knows none; makers call theirs +CPIN, +QSIMSTAT, ^SIMST, #QSS,
+/// +SIMCARD and the like. Borrowed.
+[[nodiscard]] std::vector<std::string_view> card_lines(std::string_view received);
 
 /// The Error of a +CME ERROR, with the words of TS 27.007 behind `what`; `detail` is the code.
 [[nodiscard]] std::unexpected<Error> cme_error(std::uint16_t code, std::string what);

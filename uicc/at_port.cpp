@@ -14,8 +14,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// The longest APDU answer is 516 digits; the rest is for lines that nobody asked for.
-constexpr std::size_t kBuffer = 8192;
+// Of what a modem says of its card, or of the beginning of a line.
+constexpr std::size_t kLongestLine = 256;
+constexpr std::size_t kMostNames = 16;
+// A modem that says the same again and again means nothing by it, unless it was silent for long.
+constexpr std::chrono::seconds kNewsAgain{10};
 // Somebody in the middle of a line says the rest of it.
 constexpr milliseconds kRestOfLine{50};
 constexpr milliseconds kFirstDelay{200};
@@ -27,11 +30,13 @@ AtCommand plain(std::string_view line_with_cr, std::string_view name, AtQuestion
 }
 } // namespace
 
-/// What has come since the command was sent.
-struct AtPort::Incoming {
-    SecretBytes buffer{kBuffer};
-    std::size_t filled = 0;
-    [[nodiscard]] std::string_view text() const { return as_text(buffer.reveal().first(filled)); }
+struct AtPort::Taken {
+    AtPort& port;
+    Heard heard;
+    Taken(AtPort& of, Heard how) : port(of), heard(how) {}
+    Taken(const Taken&) = delete;
+    Taken& operator=(const Taken&) = delete;
+    ~Taken() { port.done_with_text(heard); }
 };
 
 Result<AtPort> AtPort::open(AtPortOptions options) {
@@ -43,13 +48,16 @@ Result<AtPort> AtPort::open(AtPortOptions options) {
 Result<void> AtPort::connect() {
     tty_ = MTKEY_TRY(open_at_tty(options_.device, options_.baud));
     settled_ = true;
+    greeting_ = true;
     if (auto greeted = greet(); !greeted) {
         tty_.reset();
         return greeted;
     }
     for (const auto& line : options_.init) {
+        // Of the line only its name is ever shown.
+        const auto name = std::string_view(line).substr(0, line.find_first_of("=?"));
         const auto done =
-            ask({line, SecretBytes(as_octets(line + "\r")), {}, options_.answer_limit});
+            ask({name, SecretBytes(as_octets(line + "\r")), {}, options_.answer_limit});
         if (!tty_.valid()) {
             return std::unexpected(done.error());
         }
@@ -57,6 +65,7 @@ Result<void> AtPort::connect() {
             log_warning("modem", done.error());
         }
     }
+    greeting_ = false;
     ++generation_;
     delay_ = milliseconds{0};
     return {};
@@ -112,22 +121,21 @@ Result<void> AtPort::settle() {
     const auto question =
         plain("AT+CMEE?\r", "AT+CMEE", {"+CMEE:", false, true}, options_.greeting_limit);
     MTKEY_CHECK(write(question, deadline));
-    Incoming incoming;
+    const Taken taken(*this, Heard::InAnswer);
     while (true) {
-        if (auto more = read_more(incoming, deadline, question.name); !more) {
+        if (auto more = read_more(deadline, question.name); !more) {
             // A modem without +CMEE has refused it by now; one that is silent still works on
             // something.
-            if (more.error().code == Errc::TimedOut && incoming.filled > 0) {
+            if (more.error().code == Errc::TimedOut && filled_ > 0) {
                 break;
             }
             return more;
         }
-        const auto answer = parse_at_answer(incoming.text(), question.question);
+        const auto answer = parse_at_answer(text(), question.question);
         if (!answer || *answer) {
             break;
         }
     }
-    note_lines(incoming.text());
     settled_ = true;
     return {};
 }
@@ -154,22 +162,20 @@ Result<std::optional<SecretBytes>> AtPort::converse(const AtCommand& command) {
 Result<std::optional<SecretBytes>> AtPort::read_answer(const AtCommand& command,
                                                        Deadline deadline) {
     const auto what = [&] { return options_.device + ": " + std::string(command.name); };
-    Incoming incoming;
+    const Taken taken(*this, Heard::InAnswer);
     while (true) {
-        auto more = read_more(incoming, deadline, command.name);
-        const auto answer = parse_at_answer(incoming.text(), command.question);
+        auto more = read_more(deadline, command.name);
+        const auto answer = parse_at_answer(text(), command.question);
         if (more && !answer) {
             more = fail(Errc::CardFailed, what() + ": " + answer.error().context);
         }
         if (!more) {
             settled_ = false;
-            note_lines(incoming.text());
             return std::unexpected(more.error());
         }
         if (!*answer) {
             continue;
         }
-        note_lines(incoming.text());
         switch ((*answer)->result) {
         case AtAnswer::Result::CmeError:
             return cme_error((*answer)->cme, what());
@@ -185,14 +191,13 @@ Result<std::optional<SecretBytes>> AtPort::read_answer(const AtCommand& command,
     }
 }
 
-Result<void> AtPort::read_more(Incoming& incoming, Deadline deadline, std::string_view name) {
-    if (incoming.filled == incoming.buffer.size()) {
+Result<void> AtPort::read_more(Deadline deadline, std::string_view name) {
+    if (filled_ == buffer_.size()) {
         return fail(Errc::CardFailed,
                     options_.device + ": " + std::string(name) + ": lines without end");
     }
     MTKEY_CHECK(wait(POLLIN, deadline, name));
-    incoming.filled +=
-        MTKEY_TRY(read_some(incoming.buffer.reveal_writable().subspan(incoming.filled)));
+    MTKEY_CHECK(read_some());
     return {};
 }
 
@@ -228,9 +233,11 @@ Result<void> AtPort::write(const AtCommand& command, Deadline deadline) {
     return {};
 }
 
-Result<std::size_t> AtPort::read_some(std::span<std::uint8_t> buffer) {
-    const auto got = ::read(tty_.get(), buffer.data(), buffer.size());
+Result<std::size_t> AtPort::read_some() {
+    const auto room = buffer_.reveal_writable().subspan(filled_);
+    const auto got = ::read(tty_.get(), room.data(), room.size());
     if (got > 0) {
+        filled_ += static_cast<std::size_t>(got);
         return static_cast<std::size_t>(got);
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -243,18 +250,14 @@ Result<std::size_t> AtPort::read_some(std::span<std::uint8_t> buffer) {
 /// the deadline of the next answer.
 Result<void> AtPort::take_pending() {
     const auto deadline = steady_clock::now() + kRestOfLine;
-    Incoming incoming;
-    while (incoming.filled < incoming.buffer.size()) {
-        const auto got =
-            MTKEY_TRY(read_some(incoming.buffer.reveal_writable().subspan(incoming.filled)));
-        incoming.filled += got;
-        const bool whole = incoming.filled == 0 || incoming.text().back() == '\n' ||
-                           incoming.text().back() == '\r';
+    const Taken taken(*this, Heard::Unasked);
+    while (filled_ < buffer_.size()) {
+        const auto got = MTKEY_TRY(read_some());
+        const bool whole = filled_ == 0 || text().back() == '\n' || text().back() == '\r';
         if (got == 0 && (whole || !wait(POLLIN, deadline, "unsolicited line"))) {
             break;
         }
     }
-    note_lines(incoming.text());
     return tty_.valid() ? Result<void>() : hung_up();
 }
 
@@ -262,14 +265,41 @@ Result<void> AtPort::listen() {
     return tty_.valid() ? take_pending() : hung_up();
 }
 
-void AtPort::note_lines(std::string_view received) {
-    if (tells_of_card(received)) {
-        ++card_lines_;
+void AtPort::done_with_text(Heard heard) {
+    for (const auto line : uicc::card_lines(text())) {
+        note_card_line(line.substr(0, kLongestLine), heard);
     }
+    // The beginning of a line waits for its rest, unless it may belong to an answer that is late.
+    const auto end = text().find_last_of("\r\n");
+    const auto begin = end == std::string_view::npos ? std::size_t{0} : end + 1;
+    auto left = filled_ - begin;
+    if (!settled_ || left > kLongestLine) {
+        left = 0;
+    }
+    const auto all = buffer_.reveal_writable();
+    std::ranges::copy(all.subspan(begin, left), all.begin());
+    std::ranges::fill(all.subspan(left), std::uint8_t{0});
+    filled_ = left;
+}
+
+void AtPort::note_card_line(std::string_view line, Heard heard) {
+    const auto now = steady_clock::now();
+    const auto name = line.substr(0, line.find(':'));
+    auto known = told_.find(name);
+    bool news = known == told_.end() || known->second.line != line;
+    news = news || (heard == Heard::Unasked && now - known->second.when >= kNewsAgain);
+    if (known == told_.end() && told_.size() < kMostNames) {
+        known = told_.emplace(std::string(name), Told{}).first;
+    }
+    if (known != told_.end()) {
+        known->second = {std::string(line), now};
+    }
+    card_lines_ += news && !greeting_ ? 1U : 0U;
 }
 
 std::unexpected<Error> AtPort::hung_up() {
     tty_.reset();
+    settled_ = false; // no rest of anything comes
     next_try_ = {};
     delay_ = milliseconds{0};
     return fail(Errc::NoReader, options_.device + ": the modem has hung up");

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,12 +61,16 @@ public:
     [[nodiscard]] int descriptor() const { return tty_.get(); }
     /// Errors: NoReader (the modem has hung up).
     [[nodiscard]] Result<void> listen();
-    /// How often a line has told of a card that comes, goes or starts anew.
+    /// How often a line has told something new of the card: that it comes, goes or starts anew.
+    /// What is said in answer to AtPortOptions::init is not counted.
     [[nodiscard]] unsigned card_lines() const { return card_lines_; }
     [[nodiscard]] const AtPortOptions& options() const { return options_; }
 
 private:
     using Deadline = std::chrono::steady_clock::time_point;
+
+    // The longest APDU answer is 516 digits; the rest is for lines that nobody asked for.
+    static constexpr std::size_t kBuffer = 8192;
 
     explicit AtPort(AtPortOptions options) : options_(std::move(options)) {}
     Result<void> connect();
@@ -74,21 +79,32 @@ private:
     Result<void> settle();
     Result<std::optional<SecretBytes>> converse(const AtCommand& command);
     Result<std::optional<SecretBytes>> read_answer(const AtCommand& command, Deadline deadline);
-    struct Incoming;
-    Result<void> read_more(Incoming& incoming, Deadline deadline, std::string_view name);
+    Result<void> read_more(Deadline deadline, std::string_view name);
     Result<void> wait(short events, Deadline deadline, std::string_view name);
     Result<void> write(const AtCommand& command, Deadline deadline);
-    /// 0 = nothing there now.
-    Result<std::size_t> read_some(std::span<std::uint8_t> buffer);
+    /// Into the buffer. 0 = nothing there now.
+    Result<std::size_t> read_some();
     Result<void> take_pending();
-    void note_lines(std::string_view received);
+    enum class Heard : bool { InAnswer, Unasked };
+    struct Taken; ///< at its end what has come is done with
+    void done_with_text(Heard heard);
+    void note_card_line(std::string_view line, Heard heard);
+    [[nodiscard]] std::string_view text() const { return as_text(buffer_.reveal().first(filled_)); }
     std::unexpected<Error> hung_up();
 
     AtPortOptions options_;
     UniqueFd tty_;
     unsigned generation_ = 0;
     bool settled_ = true; ///< false: the answer to an earlier command may still come
+    bool greeting_ = false;
+    SecretBytes buffer_{kBuffer};
+    std::size_t filled_ = 0; ///< between two questions: the beginning of a line, or nothing
     unsigned card_lines_ = 0;
+    struct Told {
+        std::string line;
+        Deadline when;
+    };
+    std::map<std::string, Told, std::less<>> told_; ///< the last line about the card, by name
     std::chrono::milliseconds delay_{0};
     Deadline next_try_{};
 };

@@ -113,6 +113,10 @@ Result<void> make_raw(int fd, const std::string& device, speed_t speed) {
 
 } // namespace
 
+bool is_at_speed(unsigned baud) {
+    return std::ranges::find(kSpeeds, baud, &Speed::baud) != kSpeeds.end();
+}
+
 Result<UniqueFd> open_at_tty(const std::string& device, unsigned baud) {
     const auto* speed = std::ranges::find(kSpeeds, baud, &Speed::baud);
     if (speed == kSpeeds.end()) {

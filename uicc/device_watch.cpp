@@ -22,26 +22,27 @@ Result<DeviceWatch> DeviceWatch::create(std::string path) {
     return out;
 }
 
-/// /dev/serial/by-id comes with the first such device and goes with the last one.
+/// The nearest folder that is there: /dev/serial/by-id comes with the first such device and goes
+/// with the last one.
 void DeviceWatch::watch_nearest() {
     constexpr std::uint32_t kWhat = IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE |
                                     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
-    fs::path below = path_;
-    for (auto folder = below.parent_path(); !folder.empty();
-         below = folder, folder = folder.parent_path()) {
-        const int watch = ::inotify_add_watch(inotify_.get(), folder.c_str(), kWhat);
-        if (watch >= 0) {
-            if (watch_ >= 0 && watch_ != watch) {
-                ::inotify_rm_watch(inotify_.get(), watch_);
-            }
-            watch_ = watch;
-            awaited_ = below.filename();
-            if (below != path_ && ::access(below.c_str(), F_OK) == 0) {
-                watch_nearest(); // it has come meanwhile
-            }
-            return;
+    // A folder that comes between two looks is found by another one; they come one by one.
+    for (unsigned look = 0; look < 8; ++look) {
+        fs::path below = path_;
+        auto folder = below.parent_path();
+        int watch = -1;
+        while ((watch = ::inotify_add_watch(inotify_.get(), folder.c_str(), kWhat)) < 0 &&
+               folder != folder.parent_path()) {
+            below = folder;
+            folder = folder.parent_path();
         }
-        if (folder == folder.parent_path()) {
+        if (watch_ >= 0 && watch_ != watch) {
+            ::inotify_rm_watch(inotify_.get(), watch_);
+        }
+        watch_ = watch;
+        awaited_ = below.filename();
+        if (below == path_ || ::access(below.c_str(), F_OK) != 0) {
             return;
         }
     }

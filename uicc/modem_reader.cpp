@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 namespace mtkey::uicc {
+namespace {
+constexpr std::chrono::milliseconds kPause{300};
+} // namespace
 
 Result<void> ModemReader::listen(Callback callback) {
     device_ = MTKEY_TRY(DeviceWatch::create(options_.device));
@@ -15,6 +18,7 @@ Result<void> ModemReader::listen(Callback callback) {
     if (!wake_.valid()) {
         return fail(Errc::NotReady, "eventfd");
     }
+    running_ = true;
     thread_ = std::thread([this, callback = std::move(callback)] { run(callback); });
     return {};
 }
@@ -30,6 +34,11 @@ void ModemReader::stop_listening() {
     signal();
     changed_.notify_all();
     thread_.join();
+    {
+        const std::scoped_lock lock(mutex_);
+        running_ = false;
+    }
+    changed_.notify_all();
 }
 
 void ModemReader::signal() const {
@@ -48,6 +57,7 @@ void ModemReader::run(const Callback& callback) {
         leave();
         if (happened) {
             callback(report());
+            told();
         }
     }
 }
@@ -55,9 +65,18 @@ void ModemReader::run(const Callback& callback) {
 /// False when we are ending.
 bool ModemReader::enter() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || leases_ == 0; });
+    changed_.wait(lock, [this] { return stopping_ || (!leased_ && (leases_ == 0 || news_)); });
     listening_ = !stopping_;
     return listening_;
+}
+
+/// Those who wait to use the port know of it now. A modem that never stops telling is not worth
+/// more than a look now and then.
+void ModemReader::told() {
+    std::unique_lock lock(mutex_);
+    news_ = false;
+    changed_.notify_all();
+    changed_.wait_for(lock, kPause, [this] { return stopping_; });
 }
 
 void ModemReader::leave() {
@@ -66,6 +85,11 @@ void ModemReader::leave() {
         listening_ = false;
     }
     changed_.notify_all();
+}
+
+bool ModemReader::has_news() const {
+    const bool connected = port_ && port_->connected();
+    return (was_connected_ && !connected) || (port_ && port_->card_lines() != card_lines_);
 }
 
 bool ModemReader::something_happened() {
@@ -119,13 +143,17 @@ ModemReader::Lease::Lease(ModemReader& owner) : owner_(owner) {
     std::unique_lock lock(owner.mutex_);
     ++owner.leases_;
     owner.signal();
-    owner.changed_.wait(lock, [&] { return !owner.listening_ && !owner.leased_; });
+    // What the modem has told by now comes first: it may be the end of what the lease is for.
+    owner.changed_.wait(lock, [&] {
+        return !owner.listening_ && !owner.leased_ && (!owner.news_ || !owner.running_);
+    });
     owner.leased_ = true;
 }
 
 ModemReader::Lease::~Lease() {
     {
         const std::scoped_lock lock(owner_.mutex_);
+        owner_.news_ = owner_.news_ || owner_.has_news();
         --owner_.leases_;
         owner_.leased_ = false;
     }

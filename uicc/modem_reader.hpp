@@ -53,6 +53,8 @@ private:
     void run(const Callback& callback);
     bool enter();
     void leave();
+    void told();
+    [[nodiscard]] bool has_news() const; ///< for whoever is in
     void signal() const;
     void wait();
     bool something_happened();
@@ -71,7 +73,9 @@ private:
     unsigned leases_ = 0;    ///< wanted or held; under mutex_, as are the others
     bool listening_ = false; ///< the thread is in
     bool leased_ = false;
+    bool news_ = false; ///< seen at the end of a lease, not told yet
     bool stopping_ = false;
+    bool running_ = false;
     std::thread thread_;
 };
 

@@ -15,7 +15,7 @@ namespace {
 using enum Errc;
 constexpr std::array kTable{
     ErrorInfo{NoReader, "NoReader", 6, true,
-              "no card reader; connect one or check that pcscd runs"},
+              "no card reader or modem; connect one, or check that pcscd runs"},
     ErrorInfo{NoCard, "NoCard", 6, true, "no UICC in the reader; insert one"},
     ErrorInfo{ReaderBusy, "ReaderBusy", 6, true,
               "another program holds the reader; end it or wait"},

@@ -80,6 +80,7 @@ public:
     [[nodiscard]] std::chrono::milliseconds left(const Clock& clock) const;
     [[nodiscard]] const RunCounts& counts() const { return counts_; }
 
+    void forget_naf_keys() { naf_keys_.clear(); }
     [[nodiscard]] bool has_cached(const kdf::NafId& naf_id) const;
     /// Ks_(ext)_NAF, from the cache or derived (TS 33.220 clauses 4.5.3, 5.3.3). `card` may be
     /// null: then only the cache and GBA_ME can serve (NotReady otherwise). LimitExceeded when the

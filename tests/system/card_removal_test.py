@@ -209,9 +209,9 @@ class RemovalT1(Removal):
 
 
 class RemovalModem(Removal):
-    """The modem tells of it. RAND is read (SELECT, READ) before UPDATE and on both sides of the derivation."""
+    """The modem tells of it. Its exchanges: tests/system/modem_test.py."""
     variations = {**Removal.variations, "modem": {"removed_line": "+QSIMSTAT: 1,0", "inserted_line": "+QSIMSTAT: 1,1"}}
-    exchanges = 12
+    exchanges = 20
 
 
 class RemovalGbaMe(Removal):

@@ -6,7 +6,7 @@ import time
 import unittest
 from typing import Any
 
-from harness import Establishment, RunSecrets, SystemTest, eventually
+from harness import Establishment, RunSecrets, Subscriber, SystemTest, eventually
 import tap
 
 TELLS = {"removed_line": "+QSIMSTAT: 1,0", "inserted_line": "+QSIMSTAT: 1,1"}
@@ -26,6 +26,7 @@ class Procedure(ModemTest):
     """One subclass for each way to the card."""
     variations: dict[str, Any] = {"record_ub": True, "modem": {}, "modem_access": "auto"}
     way = "session"
+    apdus = 20
 
     def test_full_establishment(self) -> None:
         run: Establishment = self.establish()
@@ -39,8 +40,10 @@ class Procedure(ModemTest):
         before = self.rig.statistics()["apdus"]
         self.assertEqual(self.bootstrap("--force"), 0)
         used = self.rig.statistics()["apdus"] - before
-        # The modem may use the card too: RAND is read before UPDATE and around the derivation (SELECT and READ each).
-        self.assertLessEqual(used, 16)
+        # AUTHENTICATE and its GET RESPONSE twice, SELECT and UPDATE. The modem may use the card too: RAND is read before
+        # UPDATE and around the derivation (SELECT and READ each). It may hold another card: EF_ICCID is read before the
+        # run and before the derivation, and the application selected again (4 each).
+        self.assertEqual(used, self.apdus)
 
 
 class CsimProcedure(Procedure):
@@ -50,6 +53,7 @@ class CsimProcedure(Procedure):
 
 class GbaMeProcedure(Procedure):
     variations = {**Procedure.variations, "mode": "gba-me"}
+    apdus = 10  # AUTHENTICATE and GET RESPONSE
 
 
 class RudeModem(Procedure):
@@ -107,15 +111,16 @@ class Changes(ModemTest):
         eventually(lambda: self.commands() >= before + 2, "the run is at its second command", 10)
         self.rig.card_control("hang-up")
         run.join()
-        self.assertNotEqual(statuses, [0])
+        self.assertEqual(len(statuses), 1)
+        self.assertNotEqual(statuses[0], 0)
         self.rig.card_control("no-faults")
         eventually(lambda: self.state() == "ready", "the modem is back", 20)
         self.assertEqual(self.bootstrap(), 0)
 
 
 class SilentModem(ModemTest):
-    """It says nothing of its card: the next command finds out."""
-    variations = {"modem": {}}
+    """It says nothing of its card: what is used of it next finds out."""
+    variations: dict[str, Any] = {"modem": {}, "record_ub": True, "devices": 2, "other": Subscriber(imsi="001010987654321")}
 
     def test_keys_go_with_the_next_command(self) -> None:
         self.assertEqual(self.bootstrap(), 0)
@@ -125,6 +130,28 @@ class SilentModem(ModemTest):
         self.assertEqual(self.state(), "no-card")
         self.rig.card_control("insert")
         eventually(lambda: self.state() == "ready", "the card is found again", 20)
+
+    def test_other_card_is_seen(self) -> None:
+        """No command has come in between, and the Ks of the first card would do."""
+        self.assertEqual(self.establish(1).result["result"], "established")
+        first = RunSecrets.of(self.rig)
+        self.rig.card_control(f"remove\ninsert {self.rig.other_card}")
+        run = self.establish(2)
+        if run.result["result"] != "established":  # it may be told to ask again
+            run = self.establish(2)
+        self.assertEqual(run.result["result"], "established", run.result)
+        self.assertNotEqual(run.result["b_tid"], first.b_tid)
+        self.assertNotEqual(run.result["fingerprint"], first.fingerprint(2))
+        self.assertEqual(self.rig.statistics()["gba_runs_failed"], 0)
+
+
+class SilentModemGbaMe(SilentModem):
+    """Ks is the daemon's: no NAF key costs a command."""
+    variations = {**SilentModem.variations, "mode": "gba-me"}
+
+
+class SilentModemCsim(SilentModem):
+    variations = {**SilentModem.variations, "modem_access": "csim"}
 
 
 if __name__ == "__main__":

@@ -58,8 +58,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     check_payload(text);
     // A line about the card stays one, whatever stands around it.
-    if (tells_of_card(text)) {
-        require(tells_of_card("\r\nRING\r\n" + std::string(text) + "\r\nOK\r\n"));
+    const auto lines = card_lines(text);
+    for (const auto line : lines) {
+        require(inside(line, text) && !line.empty());
     }
+    const auto more = "\r\nRING\r\n" + std::string(text) + "\r\nOK\r\n";
+    require(card_lines(more).size() >= lines.size());
     return 0;
 }

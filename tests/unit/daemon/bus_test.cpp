@@ -141,14 +141,33 @@ protected:
 TEST_F(SleepTest, TheCardIsLeftBeforeTheSystemSleeps) {
     EXPECT_TRUE(soon([&] { return logind->held() == "sleep delay"; })) << logind->held();
     EXPECT_FALSE(card.asleep);
+    card.late = true;
     for (int nights = 0; nights < 2; ++nights) {
         logind->say(true);
+        EXPECT_TRUE(soon([&] { return card.asleep.load(); }));
+        EXPECT_EQ(logind->held(), "sleep delay") << "it is being left";
+        on_reactor([&] { card.answer_next(); });
         EXPECT_TRUE(soon([&] { return logind->held().empty(); }));
-        EXPECT_TRUE(card.asleep);
         logind->say(false);
         EXPECT_TRUE(soon([&] { return logind->held() == "sleep delay"; }));
         EXPECT_FALSE(card.asleep);
     }
+}
+
+TEST_F(SleepTest, OnlyLogindMaySaySo) {
+    const auto connection = sdbus::createSessionBusConnectionWithAddress(system.address);
+    const auto object = sdbus::createObject(*connection, "/org/freedesktop/login1");
+    auto signal = object->createSignal("org.freedesktop.login1.Manager", "PrepareForSleep");
+    signal << true;
+    signal.setDestination("org.mtkeyd1");
+    signal.send();
+    // What comes behind it has come: the signal of logind itself is heard.
+    EXPECT_EQ(call(kRootPath, "Manager1", "CancelBootstrap", false),
+              "org.mtkeyd1.Error.NotAuthorized");
+    on_reactor([] {});
+    EXPECT_FALSE(card.asleep);
+    logind->say(true);
+    EXPECT_TRUE(soon([&] { return card.asleep.load(); }));
 }
 
 TEST_F(BusTest, InteractiveMayBeAnOption) {

@@ -18,7 +18,9 @@ public:
     CardRig(const std::optional<std::string>& pin, Config settings,
             const std::function<void(testbed::CardProfile&)>& shape = {})
         : config(std::move(settings)),
-          centre(integration::Network::subscribers("gba-u"), random),
+          centre(integration::Network::subscribers(
+                     config.gba.mode == gba::ModePolicy::MeOnly ? "gba-me" : "gba-u"),
+                 random),
           ub({.fqdn = bsf_fqdn(), .lifetime = std::chrono::hours(24), .gba_u = {}}, centre, store,
              clock, random),
           card(make_card(pin, shape)) {

@@ -29,8 +29,8 @@ TEST_F(CardSleep, NothingIsDoneWithTheCardMeanwhile) {
     EXPECT_EQ(rig->b_tid(), "");
     const auto connects = rig->connects;
     rig->work.readers_changed(rig->report());
-    EXPECT_EQ(rig->work.bootstrap(false).error().code, Errc::NoCard);
-    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NoCard);
+    EXPECT_EQ(rig->work.bootstrap(false).error().code, Errc::NotReady);
+    EXPECT_EQ(rig->work.naf_key(CardRig::naf_id(), b_tid).error().code, Errc::NotReady);
     rig->work.retry();
     EXPECT_EQ(rig->connects, connects);
 }
@@ -46,11 +46,59 @@ TEST_F(CardSleep, TheSameCardGoesOn) {
     EXPECT_EQ(rig->exchanges, exchanges) << "no run";
 }
 
-TEST_F(CardSleep, AReaderThatWasPluggedAnewIsTheSameCard) {
-    ++rig->insertions;
+TEST_F(CardSleep, AReaderThatComesBackLaterHoldsTheSameCard) {
+    for (const bool report_first : {true, false}) {
+        ++rig->insertions;
+        if (report_first) {
+            rig->work.readers_changed(rig->report());
+        }
+        rig->work.wake_up();
+        rig->clock.advance(2s);
+        ++rig->insertions;
+        rig->work.readers_changed({.service = true, .readers = {}});
+        EXPECT_EQ(rig->b_tid(), "");
+        rig->work.readers_changed(rig->report());
+        EXPECT_EQ(rig->work.state().state, State::Ready);
+        EXPECT_EQ(rig->b_tid(), b_tid);
+        rig->work.fall_asleep();
+    }
+}
+
+TEST_F(CardSleep, ACardThatIsTakenOutIsGone) {
+    rig->work.readers_changed(rig->report(false));
+    EXPECT_TRUE(wiped()) << "while it sleeps";
+}
+
+TEST_F(CardSleep, ACardThatIsTakenOutAfterwardsIsGone) {
     rig->work.wake_up();
-    rig->work.readers_changed(rig->report());
-    EXPECT_EQ(rig->work.state().state, State::Ready);
+    ASSERT_EQ(rig->b_tid(), b_tid);
+    rig->work.readers_changed(rig->report(false));
+    EXPECT_TRUE(wiped());
+}
+
+TEST_F(CardSleep, NafKeysAreDerivedAnew) {
+    rig->work.wake_up();
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    const auto derivations = rig->derivations;
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    EXPECT_EQ(rig->derivations, derivations) << "cached";
+    rig->work.fall_asleep();
+    rig->work.wake_up();
+    ASSERT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
+    EXPECT_GT(rig->derivations, derivations);
+}
+
+TEST(CardSleepGbaMe, KsIsNotTakenToBed) {
+    Config config;
+    config.gba.mode = gba::ModePolicy::MeOnly;
+    CardRig rig({}, config, [](testbed::CardProfile& profile) { profile.gba = false; });
+    rig.work.readers_changed(rig.report());
+    ASSERT_TRUE(rig.work.bootstrap(false));
+    const auto b_tid = rig.b_tid();
+    rig.work.fall_asleep();
+    EXPECT_EQ(rig.work.discard(b_tid).error().code, Errc::NotFound);
+    rig.work.wake_up();
+    EXPECT_EQ(rig.work.state().state, State::Ready);
 }
 
 TEST_F(CardSleep, AnotherCardDoesNot) {
@@ -94,6 +142,11 @@ TEST_F(CardSleep, EndsByItselfWhenNobodySaysSo) {
     EXPECT_EQ(rig->b_tid(), b_tid);
     rig->work.wake_up(); // late
     EXPECT_EQ(rig->b_tid(), b_tid);
+}
+
+TEST_F(CardSleep, OrWithTheNextJob) {
+    rig->clock.advance(8h);
+    EXPECT_TRUE(rig->work.naf_key(CardRig::naf_id(), b_tid));
 }
 
 TEST_F(CardSleep, KeysThatEndMeanwhileHaveEnded) {

@@ -88,7 +88,11 @@ public:
     bool cancel() override { return false; }
     void prepare_for_sleep(std::function<void()> done) override {
         asleep = true;
-        done();
+        if (late) {
+            waiting_.push_back(std::move(done));
+        } else {
+            done();
+        }
     }
     void wake_up() override { asleep = false; }
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override {

@@ -119,17 +119,18 @@ TEST(CmeError, says_what_the_modem_said) {
 }
 
 TEST(AtUnsolicited, lines_about_the_card_are_known) {
+    using Lines = std::vector<std::string_view>;
     for (const char* line :
          {"+CPIN: NOT READY", "+QSIMSTAT: 1,0", "+QUSIM: 1", "^SIMST: 255,1", "#QSS: 0",
           "+SIMCARD: NOT AVAILABLE", "SIM REMOVED", "*SIMST:0", "+SIMREADY"}) {
-        EXPECT_TRUE(tells_of_card("\r\n" + std::string(line) + "\r\n")) << line;
-        EXPECT_TRUE(tells_of_card("\r\nRING\r\n" + std::string(line) + "\r\n\r\nOK\r\n")) << line;
-        EXPECT_FALSE(tells_of_card(line)) << "before its end";
+        const auto text = "\r\nRING\r\n " + std::string(line) + "\r\n\r\nOK\r\n";
+        EXPECT_EQ(card_lines(text), Lines{line});
+        EXPECT_EQ(card_lines(line), Lines{}) << "before its end";
     }
     for (const char* line :
          {"+CSIM: 4,\"9000\"", "AT+CSIM=14,\"00A40004023F00\"", "+CME ERROR: SIM not inserted",
           "+CREG: 1", "RING", "OK", "+CCHO: 1", "+CUSD: 0,\"SIM\"", "SIMPLE", ":", ""}) {
-        EXPECT_FALSE(tells_of_card("\r\n" + std::string(line) + "\r\n")) << line;
+        EXPECT_EQ(card_lines("\r\n" + std::string(line) + "\r\n"), Lines{}) << line;
     }
 }
 

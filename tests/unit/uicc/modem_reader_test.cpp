@@ -91,9 +91,47 @@ TEST_F(ModemReaderTest, what_the_modem_says_of_its_card_is_an_event) {
     modem.say("\r\n+QSIMSTAT: 1,0\r\n");
     EXPECT_EQ(next(), "1");
     modem.say("\r\n+QSIM");
+    EXPECT_TRUE(quiet()); // longer than anybody waits for the rest of a line
     modem.say("STAT: 1,1\r\n");
     EXPECT_EQ(next(), "2");
+    modem.say("\r\n+QSIMSTAT: 1,1\r\n"); // nothing new
+    modem.say("\r\n+QSIMSTAT: 1,0\r\n");
+    EXPECT_EQ(next(), "3");
     EXPECT_TRUE(quiet());
+}
+
+TEST_F(ModemReaderTest, a_line_that_begins_behind_an_answer_is_whole) {
+    listen();
+    EXPECT_EQ(next(), "0");
+    modem.hear("AT+X", "\r\n+X: 1\r\n\r\nOK\r\n\r\n+QSIMST");
+    EXPECT_EQ(ask("AT+X"), Errc::Internal); // answered
+    EXPECT_TRUE(quiet());
+    modem.say("AT: 1,0\r\n");
+    EXPECT_EQ(next(), "1");
+}
+
+TEST_F(ModemReaderTest, a_modem_that_says_it_with_every_answer_says_nothing) {
+    listen();
+    EXPECT_EQ(next(), "0");
+    for (int i = 0; i < 20; ++i) {
+        modem.hear("AT+X", "\r\n+ZUSIMR:2\r\n\r\n+X: 1\r\n\r\nOK\r\n");
+        EXPECT_EQ(ask("AT+X"), Errc::Internal);
+    }
+    EXPECT_EQ(next(), "1");
+    EXPECT_TRUE(quiet());
+}
+
+TEST_F(ModemReaderTest, what_it_told_is_told_before_the_next_lease) {
+    std::atomic<bool> told_it = false;
+    EXPECT_TRUE(reader->listen([&](const ReaderReport& report) {
+        told_it = !report.readers.empty() && report.readers.front().raw != 0;
+    }));
+    ASSERT_TRUE(connect());
+    EXPECT_FALSE(told_it);
+    modem.hear("AT+X", "\r\n+CPIN: NOT READY\r\n\r\n+X: 1\r\n\r\nOK\r\n");
+    EXPECT_EQ(ask("AT+X"), Errc::Internal);
+    const ModemReader::Lease lease(*reader);
+    EXPECT_TRUE(told_it);
 }
 
 TEST_F(ModemReaderTest, what_it_says_in_the_middle_of_an_answer_is_one_too) {
@@ -184,8 +222,15 @@ TEST(DeviceWatch, sees_a_file_come_whose_folder_comes_with_it) {
     fs::create_directories(path.parent_path());
     EXPECT_TRUE(waits());
     std::ofstream(path.string());
-    EXPECT_TRUE(waits() || watch.exists());
+    EXPECT_TRUE(waits());
+    EXPECT_TRUE(watch.exists());
     fs::remove_all(top);
+}
+
+TEST(DeviceWatch, bears_what_is_no_file_in_a_folder) {
+    for (const char* path : {"/dev/null/", "/dev/null/x", "/", "tty", ""}) {
+        EXPECT_TRUE(DeviceWatch::create(path)) << path;
+    }
 }
 
 } // namespace
