@@ -88,6 +88,8 @@ private:
     [[nodiscard]] Result<void> gone() const;
     Result<void> open();
     Result<void> open_application();
+    /// An Error when the card has refused a file for the first time.
+    Result<void> settle_left_out(const uicc::Application& application);
     /// pcscd has gone, which is no loss of keys if the card is back soon.
     void begin_grace();
     void end_grace(); ///< wipes the context
@@ -130,9 +132,11 @@ private:
     int pin_attempts_left_ = -1;
     std::set<std::string, std::less<>> refused_pins_;    ///< ICCIDs
     std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
-    std::optional<SecretBytes> given_pin_;               ///< by send_pin()
-    std::string asked_iccid_;                            ///< of the card that wanted its PIN last
-    unsigned asked_attempts_ = 0;                        ///< what it had left then
+    /// By ICCID, files that it need not have and has refused; until it gives them all.
+    std::map<std::string, std::set<std::uint16_t>, std::less<>> left_out_;
+    std::optional<SecretBytes> given_pin_; ///< by send_pin()
+    std::string asked_iccid_;              ///< of the card that wanted its PIN last
+    unsigned asked_attempts_ = 0;          ///< what it had left then
     struct ShownPin {
         std::string iccid;
         unsigned attempts_left = 0; ///< before
