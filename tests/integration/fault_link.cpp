@@ -9,7 +9,6 @@ namespace {
 constexpr std::uint8_t kVerify = 0x20;
 constexpr std::uint8_t kAuthenticate = 0x88;
 constexpr std::uint8_t kGetResponse = 0xC0;
-constexpr std::array<std::uint8_t, 7> kSelectGbabp{0x00, 0xA4, 0x00, 0x04, 0x02, 0x6F, 0xD6};
 constexpr std::uint8_t kEndlessPart = 0x10;
 
 /// As uicc/pcsc_status.cpp makes them of SCARD codes.
@@ -108,11 +107,7 @@ Result<SecretBytes> FaultyReader::exchange(ByteView command, std::optional<Error
     const auto number = exchanges_++;
     if (command[1] != kGetResponse) {
         last_ins_ = command[1];
-        asks_for_gbabp_ = std::ranges::equal(command, kSelectGbabp);
-        gbabp_left_out_ = gbabp_left_out_ && !asks_for_gbabp_;
     }
-    const bool spoils = endless_ || (fault_ != nullptr && number == at_);
-    gbabp_left_out_ = gbabp_left_out_ || (spoils && asks_for_gbabp_);
     if (endless_) {
         return endless(command);
     }

@@ -91,10 +91,6 @@ public:
         bool verify = false;  ///< VERIFY with digits
     };
     [[nodiscard]] const Hit& hit() const { return hit_; }
-    /// The SELECT by which opening asks whether there is an EF_GBABP was the one that was spoilt: a
-    /// refusal means that there is none (uicc/application.hpp), until the card is opened again.
-    [[nodiscard]] bool gbabp_left_out() const { return gbabp_left_out_; }
-
     [[nodiscard]] Result<std::unique_ptr<daemon::CardLink>> connect(uicc::Protocol protocol);
 
     std::function<void(ByteView)> on_command; ///< before the card itself gets it
@@ -123,9 +119,6 @@ private:
     bool spoilt_ = false;
     Hit hit_;
     std::uint8_t last_ins_ = 0;
-    bool asks_for_gbabp_ =
-        false; ///< the command under way, or the one that GET RESPONSE belongs to
-    bool gbabp_left_out_ = false;
     std::optional<Error> away_;       ///< the card or the service, until mend()
     std::optional<FaultWay> endless_; ///< until power-up
 };
