@@ -91,6 +91,7 @@ FaultRig::FaultRig(const FaultSetting& setting)
       ub_({.fqdn = known().bsf_fqdn, .lifetime = std::chrono::hours(24), .gba_u = {}}, centre_,
           store_, clock_, random_),
       card_(make_card(setting)) {
+    reader_.seed = setting.seed;
     reader_.on_command = [this](ByteView command) { watch(command); };
 }
 

@@ -16,6 +16,7 @@ struct FaultSetting {
     std::string pin_file{}; ///< the daemon's; empty = none
     bool exclusive = true;
     testbed::Protocol protocol = testbed::Protocol::T0;
+    FaultSeed seed = FaultSeed::None;
 };
 
 /// CardWork between a card that goes wrong and our BSF. Every call is judged: what it hands out is

@@ -127,11 +127,13 @@ std::string PinFiles::path(Pin pin) const {
     return folder_ + (pin == Pin::Right ? "/right" : "/wrong");
 }
 
-FaultColumn::FaultColumn(const Scenario& scenario, testbed::Protocol protocol, const PinFiles& pins)
+FaultColumn::FaultColumn(const Scenario& scenario, testbed::Protocol protocol, const PinFiles& pins,
+                         FaultSeed seed)
     : scenario_(scenario) {
     setting_.card_has_gba = scenario.card_has_gba;
     setting_.exclusive = scenario.exclusive;
     setting_.protocol = protocol;
+    setting_.seed = seed;
     if (scenario.pin != Pin::None) {
         setting_.pin = kPin;
         setting_.pin_file = pins.path(scenario.pin);

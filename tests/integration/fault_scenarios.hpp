@@ -44,7 +44,8 @@ private:
 /// One scenario over one protocol: a row of the matrix for each of its exchanges.
 class FaultColumn {
 public:
-    FaultColumn(const Scenario& scenario, testbed::Protocol protocol, const PinFiles& pins);
+    FaultColumn(const Scenario& scenario, testbed::Protocol protocol, const PinFiles& pins,
+                FaultSeed seed = FaultSeed::None);
     /// How many exchanges a run without a fault takes.
     [[nodiscard]] unsigned exchanges() const;
     /// The run with `fault` at exchange `at`, and the next ones without it. False when the fault
