@@ -312,6 +312,7 @@ Result<void> CardWork::open_application() {
         note_pin(application.error());
         return std::unexpected(application.error());
     }
+    MTKEY_CHECK(settle_left_out(*application));
     open_->application = *std::move(application);
     pin_attempts_left_ = open_->application.pin_attempts_left;
     open_->impi = MTKEY_TRY(impi_of(open_->application));
@@ -329,6 +330,23 @@ Result<void> CardWork::open_application() {
          {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
+}
+
+/// What was refused in a bad moment is there after a reset, a second later. A card that refuses it
+/// again never had it for us, and is used without it.
+Result<void> CardWork::settle_left_out(const uicc::Application& application) {
+    if (application.left_out.empty()) {
+        left_out_.erase(application.iccid);
+        return {};
+    }
+    auto& before = left_out_[application.iccid];
+    std::optional<Error> first;
+    for (const auto& [file, why] : application.left_out) {
+        if (before.insert(file).second && !first) {
+            first = Error{Errc::CardFailed, why.detail, why.context};
+        }
+    }
+    return first ? Result<void>(std::unexpected(*first)) : Result<void>();
 }
 
 void CardWork::fall_asleep() {

@@ -11,6 +11,7 @@
 #include "uicc/application.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -79,6 +80,8 @@ private:
     [[nodiscard]] Result<void> gone() const;
     Result<void> open();
     Result<void> open_application();
+    /// An Error when the card has refused a file for the first time.
+    Result<void> settle_left_out(const uicc::Application& application);
     /// The way to the card has gone, which is no loss of keys if it is back soon.
     void begin_grace(BootTime until);
     void end_grace(); ///< wipes the context
@@ -123,6 +126,8 @@ private:
     std::chrono::seconds back_off_;
     int pin_attempts_left_ = -1;
     std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
+    /// By ICCID, files that it need not have and has refused; until it gives them all.
+    std::map<std::string, std::set<std::uint16_t>, std::less<>> left_out_;
     std::optional<gba::Context> context_;
     BootTime use_deadline_{}; ///< of the context
     std::optional<Grace> grace_;

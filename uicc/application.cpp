@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "uicc/application.hpp"
 
+#include "base/log.hpp"
 #include "uicc/ef_parsers.hpp"
 #include "uicc/files.hpp"
 #include "uicc/pin.hpp"
@@ -38,6 +39,26 @@ Result<Bytes> read_required(CardChannel& card, Under under, std::uint16_t file, 
         return fail(Errc::CardFailed, std::string("the card has no ") + name, sw::kFileNotFound);
     }
     return *std::move(content);
+}
+
+/// The card says that there is nothing to be had, now or later.
+bool is_absent(const Error& error) {
+    return is_status_error(error) &&
+           (error.detail == sw::kFileNotFound || error.detail == sw::kDeactivated);
+}
+
+/// A file that need not be there. Errors of the way to the card stay.
+template <typename T>
+Result<std::optional<T>> if_any(Result<std::optional<T>> read, std::uint16_t file,
+                                Application& application) {
+    if (read || !is_status_error(read.error())) {
+        return read;
+    }
+    log(LogLevel::Notice, "UICC file left out", {{"why", read.error().context}});
+    if (!is_absent(read.error())) {
+        application.left_out.push_back({file, std::move(read).error()});
+    }
+    return std::nullopt;
 }
 
 Result<DirEntry> find_application(CardChannel& card, const OpenOptions& options) {
@@ -80,7 +101,8 @@ Result<void> read_usim_identity(CardChannel& card, const OpenOptions& options,
                                 Application& application) {
     const auto ef_imsi = MTKEY_TRY(read_required(card, Under::Current, fid::kImsi, "EF_IMSI"));
     application.imsi = MTKEY_TRY(of_card(parse_imsi(ef_imsi)));
-    const auto ef_ad = MTKEY_TRY(if_any(read_transparent(card, Under::Current, fid::kAd), "EF_AD"));
+    const auto ef_ad =
+        MTKEY_TRY(if_any(read_transparent(card, Under::Current, fid::kAd), fid::kAd, application));
     if (const auto on_card = ef_ad ? parse_mnc_length(*ef_ad) : std::nullopt) {
         application.mnc_length = *on_card;
         application.mnc_source = MncSource::EfAd;
@@ -97,24 +119,43 @@ Result<void> read_usim_identity(CardChannel& card, const OpenOptions& options,
 Result<void> read_isim_identity(CardChannel& card, Application& application) {
     const auto ef_impi = MTKEY_TRY(read_required(card, Under::Current, fid::kIsimImpi, "EF_IMPI"));
     application.impi = MTKEY_TRY(of_card(parse_ims_name(ef_impi)));
-    const auto ef_domain =
-        MTKEY_TRY(if_any(read_transparent(card, Under::Current, fid::kIsimDomain), "EF_DOMAIN"));
-    if (ef_domain) {
-        application.domain = parse_ims_name(*ef_domain).value_or(std::string());
+    const auto ef_domain = read_transparent(card, Under::Current, fid::kIsimDomain);
+    if (!ef_domain && !is_status_error(ef_domain.error())) {
+        return std::unexpected(ef_domain.error());
+    }
+    if (ef_domain && *ef_domain) {
+        application.domain = parse_ims_name(**ef_domain).value_or(std::string());
     }
     return {};
 }
 
 Result<void> read_key_centers(CardChannel& card, Application& application) {
-    const auto records = MTKEY_TRY(
-        if_any(read_records(card, Under::Current, fid::kNafkca, kMostKeyCenters), "EF_NAFKCA"));
+    const auto records =
+        MTKEY_TRY(if_any(read_records(card, Under::Current, fid::kNafkca, kMostKeyCenters),
+                         fid::kNafkca, application));
     for (const auto& record : records.value_or(std::vector<Bytes>{})) {
         auto fqdn = parse_nafkca_record(record);
-        if (fqdn && *fqdn) {
+        if (!fqdn) {
+            application.left_out.push_back(
+                {fid::kNafkca, {Errc::CardFailed, 0, fqdn.error().context}});
+        } else if (*fqdn) {
             application.naf_key_centers.push_back(**std::move(fqdn));
         }
     }
     return {};
+}
+
+/// 0 = no such file. Where no FCP tells its size, its end does.
+Result<std::size_t> size_of_gbabp(CardChannel& card, std::uint16_t file) {
+    const auto fcp = MTKEY_TRY(select_file(card, Under::Current, file));
+    if (!fcp || fcp->file_size) {
+        return fcp ? *fcp->file_size : 0;
+    }
+    const auto content = MTKEY_TRY(read_transparent(card, Under::Current, file));
+    if (!content || content->empty()) {
+        return fail(Errc::CardFailed, "EF_GBABP without octets");
+    }
+    return content->size();
 }
 
 Result<void> read_services(CardChannel& card, const Services& services, Application& application) {
@@ -125,9 +166,13 @@ Result<void> read_services(CardChannel& card, const Services& services, Applicat
         MTKEY_CHECK(read_key_centers(card, application));
     }
     if (application.gba) {
-        const auto fcp =
-            MTKEY_TRY(if_any(select_file(card, Under::Current, services.gbabp), "EF_GBABP"));
-        application.gbabp_size = fcp ? fcp->file_size.value_or(0) : 0;
+        auto size = size_of_gbabp(card, services.gbabp);
+        if (!size && is_absent(size.error())) {
+            size = 0;
+        } else if (!size && is_status_error(size.error())) {
+            size.error().code = Errc::CardFailed; // no PIN would help: it has been settled
+        }
+        application.gbabp_size = MTKEY_TRY(std::move(size));
     }
     return {};
 }

@@ -7,6 +7,7 @@
 #include "uicc/directory.hpp"
 #include "uicc/gba_files.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ namespace mtkey::uicc {
 enum class MncSource { EfAd, Table, Configuration, Fallback };
 /// "ef-ad", "table", "configuration", "fallback".
 [[nodiscard]] std::string_view mnc_source_name(MncSource source);
+
+/// A file that need not be there, and is not used.
+struct LeftOut {
+    std::uint16_t file = 0;
+    Error why; ///< detail = SW1SW2; 0 = it makes no sense
+};
 
 /// What the ME reads of the card before it can do GBA with it. One per opened application.
 struct Application {
@@ -35,6 +42,9 @@ struct Application {
     std::size_t gbabp_size = 0; ///< size of EF_GBABP by its FCP; 0 = no such file
     std::optional<std::uint8_t> pin_reference; ///< of the PIN that the FCP asks for
     int pin_attempts_left = -1; ///< before the PIN was shown; -1 = not known or PIN off
+    /// EF_AD, EF_NAFKCA: refused, or records that make no sense. Whoever can shall look again:
+    /// without EF_AD the identity may be another's.
+    std::vector<LeftOut> left_out;
     [[nodiscard]] bool is_isim() const { return entry.kind == DirEntry::Kind::Isim; }
 };
 
@@ -53,8 +63,14 @@ struct OpenOptions {
 
 /// EF_ICCID, EF_DIR, SELECT of the chosen application by its full AID, PIN, its identity (EF_IMSI
 /// and EF_AD, or EF_IMPI and EF_DOMAIN), EF_UST or EF_IST, EF_NAFKCA, FCP of EF_GBABP, STATUS
-/// "application initialised". Leaves the application selected. Of EF_AD, EF_DOMAIN, EF_NAFKCA and
-/// EF_GBABP a refusal means that there is none.
+/// "application initialised". Leaves the application selected.
+///
+/// Of files that need not be there 6A82 (not found) and 6283 (deactivated) mean that there is none.
+/// Any other refusal may be true of one moment alone, 6982 and 6985 as well: the PIN is settled
+/// before. For EF_GBABP it is an error: taken for absent, the file would keep its old B-TID beside
+/// the new RAND. EF_AD and EF_NAFKCA go to `left_out`, so that a card that never lets them be read
+/// is of use all the same. Nothing depends on EF_DOMAIN.
+///
 /// Errors: PinRequired, PinIncorrect (detail = attempts left), PinBlocked, PinFloor,
 /// NotSupportedByCard (no such application), CardFailed (files that make no sense) and those of
 /// CardChannel.

@@ -4,6 +4,7 @@
 #include "base/encoding.hpp"
 #include "uicc/ef_parsers.hpp"
 #include "uicc/files.hpp"
+#include "uicc/status.hpp"
 
 #include <algorithm>
 #include <array>

@@ -42,7 +42,7 @@ Result<ResponseApdu> select(CardChannel& card, Under under, std::uint16_t file, 
     return card.transmit(command);
 }
 
-/// Both are success: 62 83 (deactivated file) is none.
+/// Both are success: 62 83 (deactivated) is none.
 Result<bool> selected(const ResponseApdu& response, std::uint16_t file) {
     if (response.ok()) {
         return true;
@@ -174,7 +174,8 @@ Result<std::optional<std::vector<Bytes>>> read_records(CardChannel& card, Under 
             return status_error(response.sw, "READ RECORD " + file_name(file));
         }
         if (response.data.empty()) {
-            return fail(Errc::CardFailed, "READ RECORD " + file_name(file) + " gave nothing");
+            return fail(Errc::CardFailed, "READ RECORD " + file_name(file) + " gave nothing",
+                        response.sw);
         }
         const auto octets = response.data.reveal();
         records.emplace_back(octets.begin(), octets.end());

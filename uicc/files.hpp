@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/log.hpp"
 #include "base/result.hpp"
 #include "uicc/card_channel.hpp"
 #include "uicc/ef_parsers.hpp"
-#include "uicc/status.hpp"
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 // Reading of elementary files. Errors of all: those of CardChannel, PinRequired (69 82),
@@ -38,19 +35,6 @@ enum class Under : std::uint8_t {
     MasterFile, ///< by path from the MF: works whatever is selected
     Current,    ///< in the application that is selected
 };
-
-/// A file that need not be there: one that the card does not let us use is as good as none (it is
-/// logged). Errors of the way to the card stay.
-template <typename T>
-[[nodiscard]] Result<std::optional<T>> if_any(Result<std::optional<T>> read,
-                                              std::string_view name) {
-    if (!read && is_status_error(read.error())) {
-        log(LogLevel::Notice, "UICC file left out",
-            {{"file", name}, {"why", read.error().context}});
-        return std::nullopt;
-    }
-    return read;
-}
 
 /// SELECT of an application by its AID or the beginning of it; its FCP is in the answer.
 [[nodiscard]] Result<ResponseApdu> select_aid(CardChannel& card, ByteView aid, bool want_fcp);

@@ -11,6 +11,7 @@ namespace mtkey::uicc {
 /// Status words with a meaning of their own here (TS 102 221 clause 10.2, TS 31.102 clause 7.3).
 namespace sw {
 inline constexpr std::uint16_t kEndOfFile = 0x6282;
+inline constexpr std::uint16_t kDeactivated = 0x6283;
 inline constexpr std::uint16_t kSecurityNotSatisfied = 0x6982;
 inline constexpr std::uint16_t kBlocked = 0x6983;
 inline constexpr std::uint16_t kPinDisabled = 0x6984; // referenced data invalidated

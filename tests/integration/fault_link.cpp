@@ -9,7 +9,8 @@ namespace {
 constexpr std::uint8_t kVerify = 0x20;
 constexpr std::uint8_t kAuthenticate = 0x88;
 constexpr std::uint8_t kGetResponse = 0xC0;
-constexpr std::array<std::uint8_t, 7> kSelectGbabp{0x00, 0xA4, 0x00, 0x04, 0x02, 0x6F, 0xD6};
+constexpr std::uint8_t kUpdateBinary = 0xD6;
+constexpr std::uint8_t kNafDerivation = 0xDE; // first octet of the data
 constexpr std::uint8_t kEndlessPart = 0x10;
 
 /// As uicc/pcsc_status.cpp makes them of SCARD codes.
@@ -84,7 +85,7 @@ public:
 private:
     [[nodiscard]] Result<SecretBytes> exchange(ByteView command) override {
         ++apdus_;
-        return reader_.exchange(command, dead_);
+        return reader_.seeded(command, dead_);
     }
     FaultyReader& reader_;
     daemon::Hold hold_;
@@ -103,6 +104,27 @@ Result<std::unique_ptr<daemon::CardLink>> FaultyReader::connect(uicc::Protocol p
     return std::make_unique<Link>(*this, protocol, hold);
 }
 
+Result<SecretBytes> FaultyReader::seeded(ByteView command, std::optional<Error>& dead) {
+    auto answer = exchange(command, dead);
+    const bool lost = !answer;
+    const bool with_data = command.size() > 5;
+    if (seed == FaultSeed::LostUpdate && lost && command[1] == kUpdateBinary) {
+        return octets({0x90, 0x00});
+    }
+    if (seed == FaultSeed::RepeatedVerify && lost && command[1] == kVerify && with_data) {
+        return exchange(command, dead);
+    }
+    if (seed == FaultSeed::OldKey && with_data && command[5] == kNafDerivation) {
+        if (lost && old_key_.size() > 0) {
+            return old_key_.clone();
+        }
+        if (!lost) {
+            old_key_ = answer->clone();
+        }
+    }
+    return answer;
+}
+
 Result<SecretBytes> FaultyReader::exchange(ByteView command, std::optional<Error>& dead) {
     if (away_) {
         return std::unexpected(*away_);
@@ -113,11 +135,7 @@ Result<SecretBytes> FaultyReader::exchange(ByteView command, std::optional<Error
     const auto number = exchanges_++;
     if (command[1] != kGetResponse) {
         last_ins_ = command[1];
-        asks_for_gbabp_ = std::ranges::equal(command, kSelectGbabp);
-        gbabp_left_out_ = gbabp_left_out_ && !asks_for_gbabp_;
     }
-    const bool spoils = endless_ || (fault_ != nullptr && number == at_);
-    gbabp_left_out_ = gbabp_left_out_ || (spoils && asks_for_gbabp_);
     if (endless_) {
         return endless(command);
     }

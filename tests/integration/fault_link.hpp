@@ -62,6 +62,14 @@ inline constexpr std::array kFaults{
     Fault{"endless 6Cxx", FaultKind::Endless, FaultWay::Second},
 };
 
+/// Bugs that a test puts between daemon and reader, to see that the judge finds what they do.
+enum class FaultSeed {
+    None,
+    LostUpdate,     ///< an UPDATE whose answer is lost counts as done
+    OldKey,         ///< a NAF derivation (T=1) whose answer is lost gets the one before it
+    RepeatedVerify, ///< a VERIFY whose answer is lost is sent again
+};
+
 /// Reader, contacts and the way to them, where one exchange goes wrong. Owns the fault's lasting
 /// part; the card is borrowed.
 class FaultyReader {
@@ -91,19 +99,17 @@ public:
         bool verify = false;  ///< VERIFY with digits
     };
     [[nodiscard]] const Hit& hit() const { return hit_; }
-    /// The SELECT by which opening asks whether there is an EF_GBABP was the one that was spoilt: a
-    /// refusal means that there is none (uicc/application.hpp), until the card is opened again.
-    [[nodiscard]] bool gbabp_left_out() const { return gbabp_left_out_; }
-
     [[nodiscard]] Result<std::unique_ptr<daemon::CardLink>> connect(uicc::Protocol protocol,
                                                                     daemon::Hold hold);
 
     std::function<void(ByteView)> on_command; ///< before the card itself gets it
     unsigned connects = 0;
+    FaultSeed seed = FaultSeed::None;
 
 private:
     class Link;
     [[nodiscard]] Result<SecretBytes> exchange(ByteView command, std::optional<Error>& dead);
+    [[nodiscard]] Result<SecretBytes> seeded(ByteView command, std::optional<Error>& dead);
     [[nodiscard]] Result<SecretBytes> spoil(ByteView command, std::optional<Error>& dead);
     [[nodiscard]] SecretBytes deliver(ByteView command) {
         if (on_command) {
@@ -124,9 +130,7 @@ private:
     bool spoilt_ = false;
     Hit hit_;
     std::uint8_t last_ins_ = 0;
-    bool asks_for_gbabp_ =
-        false; ///< the command under way, or the one that GET RESPONSE belongs to
-    bool gbabp_left_out_ = false;
+    SecretBytes old_key_;             ///< of FaultSeed::OldKey
     std::optional<Error> away_;       ///< the card or the service, until mend()
     std::optional<FaultWay> endless_; ///< until power-up
 };

@@ -15,7 +15,40 @@ namespace {
 using State = daemon::CardState::State;
 constexpr std::chrono::seconds kRecovery{1};
 constexpr std::uint16_t kGbabp = 0x6FD6;
+constexpr std::uint8_t kVerify = 0x20;
+constexpr std::uint8_t kAuthenticate = 0x88;
+constexpr std::uint8_t kUpdateBinary = 0xD6;
 constexpr unsigned kPinFloor = 2;
+
+/// Of the worked example, read once: its JSON is copied at every access, and there are thousands of
+/// rigs.
+struct Example {
+    std::string imsi = text(example()["identities"]["imsi"]);
+    std::string bsf_fqdn = text(example()["identities"]["bsf_fqdn"]);
+    std::string naf_fqdn = text(example()["identities"]["naf_fqdn"]);
+    std::array<std::uint8_t, 16> k = vectors::array<16>(example()["milenage"]["k"]);
+    std::array<std::uint8_t, 16> opc = vectors::array<16>(example()["milenage"]["opc"]);
+    aka::Amf amf = vectors::array<2>(example()["milenage"]["amf"]);
+    aka::Sqn sqn = vectors::array<6>(example()["milenage"]["sqn"]);
+};
+const Example& known() {
+    static const Example out;
+    return out;
+}
+
+std::unique_ptr<aka::Algorithm> algorithm() {
+    return aka::milenage(Secret<16>(known().k), Secret<16>(known().opc));
+}
+
+std::vector<aka::Subscriber> subscribers(bool gba_u) {
+    std::vector<aka::Subscriber> out(1);
+    out.front().imsi = known().imsi;
+    out.front().algorithm = algorithm();
+    out.front().amf = known().amf;
+    out.front().sqn = known().sqn;
+    out.front().mode = gba_u ? aka::GbaMode::GbaU : aka::GbaMode::GbaMe;
+    return out;
+}
 
 /// The card as the test sees it, beside the reader.
 class Contacts final : public uicc::RawCard {
@@ -32,7 +65,7 @@ private:
 class Bsf final : public daemon::BsfLink {
 public:
     explicit Bsf(bsf::UbHandler& ub) : ub_(ub) {}
-    [[nodiscard]] std::string_view fqdn() const override { return fqdn_; }
+    [[nodiscard]] std::string_view fqdn() const override { return known().bsf_fqdn; }
     [[nodiscard]] bool authenticated() const override { return false; }
     [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
         return cancelled_ ? fail(Errc::Cancelled, "bsf")
@@ -42,7 +75,6 @@ public:
 
 private:
     bsf::UbHandler& ub_;
-    std::string fqdn_ = text(example()["identities"]["bsf_fqdn"]);
     bool cancelled_ = false;
 };
 
@@ -55,22 +87,21 @@ bool about_pin(Errc code) {
 FaultRig::FaultRig(const FaultSetting& setting)
     : setting_(setting),
       config_(make_config(setting)),
-      centre_(Network::subscribers(setting.card_has_gba ? "gba-u" : "gba-me"), random_),
-      ub_({.fqdn = text(example()["identities"]["bsf_fqdn"]),
-           .lifetime = std::chrono::hours(24),
-           .gba_u = {}},
-          centre_, store_, clock_, random_),
+      centre_(subscribers(setting.card_has_gba), random_),
+      ub_({.fqdn = known().bsf_fqdn, .lifetime = std::chrono::hours(24), .gba_u = {}}, centre_,
+          store_, clock_, random_),
       card_(make_card(setting)) {
+    reader_.seed = setting.seed;
     reader_.on_command = [this](ByteView command) { watch(command); };
 }
 
 testbed::Card FaultRig::make_card(const FaultSetting& setting) {
     testbed::CardProfile profile;
     profile.iccid = "8900101000000000018";
-    profile.imsi = text(example()["identities"]["imsi"]);
+    profile.imsi = known().imsi;
     profile.gba = setting.card_has_gba;
     profile.local_key = setting.card_has_gba;
-    profile.naf_key_centers = {text(example()["identities"]["naf_fqdn"])};
+    profile.naf_key_centers = {known().naf_fqdn};
     profile.protocol = setting.protocol;
     if (!setting.pin.empty()) {
         profile.pin = SecretBytes(as_octets(setting.pin));
@@ -83,15 +114,14 @@ testbed::Card FaultRig::make_card(const FaultSetting& setting) {
         gbabp.read = testbed::Access::Always;
         profile.files.push_back(std::move(gbabp));
     }
-    return testbed::Card::create(
-               profile, std::move(Network::subscribers("gba-u").front().algorithm), aka::Sqn{})
-        .value();
+    return testbed::Card::create(profile, algorithm(), aka::Sqn{}).value();
 }
 
 daemon::Config FaultRig::make_config(const FaultSetting& setting) {
     daemon::Config out;
     out.uicc.exclusive = setting.exclusive;
     out.uicc.pin_file = setting.pin_file;
+    out.uicc.mnc_length = 3; // wrong: whoever loses EF_AD gets another identity
     return out;
 }
 
@@ -166,10 +196,10 @@ Result<void> FaultRig::naf_key(const kdf::NafId& naf_id, const std::string& b_ti
     EXPECT_EQ(key->b_tid, b_tid);
     EXPECT_EQ(key->uicc, uicc_);
     EXPECT_EQ(key->mode, setting_.card_has_gba ? gba::Mode::GbaU : gba::Mode::GbaMe);
-    const auto known = store_.find(b_tid);
-    EXPECT_TRUE(known) << "a key of a B-TID that the BSF does not know";
-    if (known) {
-        const auto expected = kdf::ks_ext_naf(known->ks, known->rand, known->impi, naf_id);
+    const auto made = store_.find(b_tid);
+    EXPECT_TRUE(made) << "a key of a B-TID that the BSF does not know";
+    if (made) {
+        const auto expected = kdf::ks_ext_naf(made->ks, made->rand, made->impi, naf_id);
         EXPECT_TRUE(expected && *expected == key->ks_naf) << "a wrong key";
         keys_ += expected && *expected == key->ks_naf ? 1U : 0U;
     }
@@ -195,7 +225,10 @@ unsigned FaultRig::pin_attempts() const {
 }
 
 void FaultRig::watch(ByteView command) {
-    if (command[1] != 0x20 || command.size() <= 5) {
+    if (command[1] == kUpdateBinary || command[1] == kAuthenticate) {
+        gbabp_.reset();
+    }
+    if (command[1] != kVerify || command.size() <= 5) {
         return;
     }
     pin_floor_kept_ = pin_floor_kept_ && pin_attempts() >= kPinFloor;
@@ -205,7 +238,7 @@ void FaultRig::watch(ByteView command) {
 }
 
 /// On a logical channel of the test's own, so that the daemon's selection stays.
-std::optional<uicc::Gbabp> FaultRig::gbabp() {
+std::optional<uicc::Gbabp> FaultRig::read_gbabp() {
     Contacts contacts(card_);
     uicc::MappedChannel mapped(contacts, protocol());
     auto channel = uicc::LogicalChannel::open(mapped);
@@ -231,21 +264,22 @@ void FaultRig::check() {
             uicc_ = state.uicc;
         }
         EXPECT_EQ(state.uicc, uicc_) << "another identity than this card's";
+        EXPECT_EQ(state.gba, setting_.card_has_gba) << "EF_UST was misread";
+        const std::vector<std::string> listed(setting_.card_has_gba ? 1 : 0, known().naf_fqdn);
+        EXPECT_EQ(state.naf_key_centers, listed) << "EF_NAFKCA was misread";
     }
     if (!state.context) {
         return;
     }
     EXPECT_EQ(state.state, State::Ready);
     EXPECT_EQ(state.mode, setting_.card_has_gba ? gba::Mode::GbaU : gba::Mode::GbaMe);
-    const auto known = store_.find(state.context->b_tid);
-    ASSERT_TRUE(known) << "a B-TID that the BSF does not know";
+    const auto made = store_.find(state.context->b_tid);
+    ASSERT_TRUE(made) << "a B-TID that the BSF does not know";
     if (state.mode == gba::Mode::GbaU) {
-        const auto file = gbabp();
-        ASSERT_TRUE(file);
-        if (!reader_.gbabp_left_out()) {
-            EXPECT_EQ(file->b_tid, known->b_tid);
-        }
-        EXPECT_EQ(file->rand, known->rand);
+        gbabp_ = gbabp_ ? gbabp_ : read_gbabp();
+        ASSERT_TRUE(gbabp_);
+        EXPECT_EQ(gbabp_->b_tid, made->b_tid) << "half-written: EF_GBABP holds another B-TID";
+        EXPECT_EQ(gbabp_->rand, made->rand) << "half-written: EF_GBABP holds another RAND";
     }
 }
 

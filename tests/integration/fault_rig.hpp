@@ -16,6 +16,7 @@ struct FaultSetting {
     std::string pin_file{}; ///< the daemon's; empty = none
     bool exclusive = true;
     testbed::Protocol protocol = testbed::Protocol::T0;
+    FaultSeed seed = FaultSeed::None;
 };
 
 /// CardWork between a card that goes wrong and our BSF. Every call is judged: what it hands out is
@@ -52,7 +53,7 @@ private:
     [[nodiscard]] uicc::ReaderReport report(bool present) const;
     [[nodiscard]] uicc::Protocol protocol() const;
     [[nodiscard]] unsigned pin_attempts() const;
-    [[nodiscard]] std::optional<uicc::Gbabp> gbabp();
+    [[nodiscard]] std::optional<uicc::Gbabp> read_gbabp();
     void watch(ByteView command);
     void check();
     [[nodiscard]] daemon::CardPorts ports();
@@ -71,6 +72,7 @@ private:
     FaultyReader reader_{card_};
     std::uint32_t insertions_ = 0;
     bool pin_floor_kept_ = true;
+    std::optional<uicc::Gbabp> gbabp_; ///< what the card holds; nothing = to be read
     unsigned keys_ = 0;
     unsigned wrong_pins_ = 0;
     std::string uicc_; ///< the identity that was read first

@@ -128,6 +128,8 @@ public:
     std::vector<std::string> left_alone;
     std::function<std::optional<Error>()> on_exchange; ///< before the BSF is asked
     std::function<void(ByteView)> on_command;          ///< before the card gets it
+    /// What the daemon gets in place of the card's answer.
+    std::function<Result<SecretBytes>(ByteView, SecretBytes)> on_answer;
     std::function<void()> on_change;
 
     Interruption interruption;
@@ -173,7 +175,12 @@ private:
             if (rig_.command_error) {
                 return std::unexpected(*rig_.command_error);
             }
-            return card_ != nullptr ? card_->transmit(command) : SecretBytes(Bytes{0x6A, 0x82});
+            auto answer =
+                card_ != nullptr ? card_->transmit(command) : SecretBytes(Bytes{0x6A, 0x82});
+            if (rig_.on_answer) {
+                return rig_.on_answer(command, std::move(answer));
+            }
+            return answer;
         }
         CardRig& rig_;
         std::string reader_;

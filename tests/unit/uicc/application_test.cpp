@@ -61,6 +61,12 @@ protected:
     }
     void imsi() { file("6f07", "080910101032547698"); }
     void status() { card_.expect("80f2010c", "9000"); }
+    void to_identity() {
+        iccid();
+        directory();
+        select();
+        imsi();
+    }
 
     Result<Application> open() { return open_usim(card_, options_); }
     void expect_error(Errc code, std::uint32_t detail = 0) {
@@ -166,38 +172,95 @@ TEST_F(OpenUsimTest, CountryBeforeConfiguration) {
 }
 
 TEST_F(OpenUsimTest, FilesThatNeedNotBeThereKillNoCard) {
-    for (const auto* refusal : {"6982", "6f00", "6283", "6581", "9862"}) {
-        iccid();
-        directory();
-        select();
-        imsi();
+    for (const std::string refusal : {"6982", "6985", "6f00", "6581", "9862", "62ff9000"}) {
+        to_identity();
         card_.expect("00a40004026fad00", refusal);
         file("6f38", kUstAll);
-        card_.expect("00a40004026fdd00", fcp_of_records(0x32, 3) + "9000")
-            .expect("00b2010432", refusal);
-        card_.expect("00a40004026fd600", refusal);
+        card_.expect("00a40004026fdd00", fcp_of_records(0x32, 3) + "9000");
+        const auto to_record = refusal == "62ff9000" ? "9000" : refusal; // an FCP of nonsense
+        card_.expect("00b2010432", to_record);
+        card_.expect("00a40004026fd600", fcp_of_file(160) + "9000");
         status();
         const auto application = open();
         ASSERT_TRUE(application) << describe(application.error()) << card_.trouble();
         EXPECT_TRUE(card_.finished()) << card_.trouble();
         EXPECT_EQ(application->mnc_source, MncSource::Fallback);
         EXPECT_TRUE(application->naf_key_centers.empty());
-        EXPECT_EQ(application->gbabp_size, 0U);
+        // Not the same as absent: whoever opens the card may look again.
+        ASSERT_EQ(application->left_out.size(), 2U);
+        EXPECT_EQ(application->left_out[0].file, 0x6FAD);
+        EXPECT_EQ(application->left_out[1].file, 0x6FDD);
+        EXPECT_EQ(application->left_out[1].why.detail, std::stoul(to_record, nullptr, 16));
     }
-    // An FCP of nonsense is a refusal too; a reader that fails is not.
-    iccid();
-    directory();
-    select();
-    imsi();
-    card_.expect("00a40004026fad00", "62ff9000");
-    card_.expect_error("00a40004026f3800", Errc::CardFailed, 0x8010002F);
-    expect_error(Errc::CardFailed, 0x8010002F);
-    iccid();
-    directory();
-    select();
-    imsi();
+    // A reader that fails is no refusal.
+    to_identity();
     card_.expect_error("00a40004026fad00", Errc::CardFailed, 0x80100066);
     expect_error(Errc::CardFailed, 0x80100066);
+}
+
+TEST_F(OpenUsimTest, AbsentAndDeactivatedFilesAreNotLeftOut) {
+    for (const auto* none : {"6a82", "6283"}) {
+        to_identity();
+        card_.expect("00a40004026fad00", none);
+        file("6f38", kUstAll);
+        card_.expect("00a40004026fdd00", none).expect("00a40004026fd600", none);
+        status();
+        const auto application = open();
+        ASSERT_TRUE(application) << describe(application.error()) << card_.trouble();
+        EXPECT_TRUE(card_.finished()) << card_.trouble();
+        EXPECT_EQ(application->gbabp_size, 0U);
+        EXPECT_TRUE(application->left_out.empty());
+    }
+}
+
+TEST_F(OpenUsimTest, RefusedGbabpIsNoAbsentOne) {
+    for (const std::string refusal : {"6982", "6985", "6f00", "6581", "6a88", "62ff9000"}) {
+        to_identity();
+        no_file("6fad");
+        file("6f38", kUstAll);
+        no_file("6fdd");
+        card_.expect("00a40004026fd600", refusal);
+        const auto sw = std::stoul(refusal.substr(refusal.size() - 4), nullptr, 16);
+        expect_error(Errc::CardFailed, static_cast<std::uint32_t>(sw));
+    }
+}
+
+TEST_F(OpenUsimTest, GbabpWithoutDescriptionIsMeasured) {
+    to_identity();
+    no_file("6fad");
+    file("6f38", kUstAll);
+    no_file("6fdd");
+    card_.expect("00a40004026fd600", "9000")
+        .expect("00a40004026fd600", "9000")
+        .expect("00b0000000", to_hex(Bytes(160, 0xFF)) + "9000");
+    status();
+    const auto application = open();
+    ASSERT_TRUE(application) << describe(application.error()) << card_.trouble();
+    EXPECT_TRUE(card_.finished()) << card_.trouble();
+    EXPECT_EQ(application->gbabp_size, 160U);
+}
+
+TEST_F(OpenUsimTest, EmptyServiceTableIsNoCardWithoutGba) {
+    to_identity();
+    no_file("6fad");
+    card_.expect("00a40004026f3800", fcp_of_file(10) + "9000").expect("00b000000a", "9000");
+    expect_error(Errc::CardFailed, 0x9000);
+}
+
+TEST_F(OpenUsimTest, KeyCenterThatMakesNoSense) {
+    to_identity();
+    file("6fad", "00000002");
+    file("6f38", kUstAll);
+    card_.expect("00a40004026fdd00", fcp_of_records(8, 2) + "9000")
+        .expect("00b2010408", "8006206e61662e619000")
+        .expect("00b2020408", "80056e61662e62ff9000");
+    no_file("6fd6");
+    status();
+    const auto application = open();
+    ASSERT_TRUE(application) << describe(application.error()) << card_.trouble();
+    EXPECT_EQ(application->naf_key_centers, (std::vector<std::string>{"naf.b"}));
+    ASSERT_EQ(application->left_out.size(), 1U);
+    EXPECT_EQ(application->left_out[0].file, 0x6FDD);
 }
 
 TEST_F(OpenUsimTest, GbaWithoutItsFiles) {

@@ -305,8 +305,8 @@ std::set<Errc> allowed(Fault fault, const FaultyReader::Hit& hit) {
         if (fault == Fault::FileMissing) {
             return {kNoHarm, Errc::CardFailed, Errc::NotSupportedByCard, Errc::NotFound};
         }
-        return {kNoHarm, by_status};
-    case 0xB0: // READ BINARY, READ RECORD
+        return {kNoHarm, by_status, Errc::CardFailed}; // no PIN helps with EF_GBABP
+    case 0xB0:                                         // READ BINARY, READ RECORD
     case 0xB2:
         if (fault == Fault::Empty) {
             return {kNoHarm, Errc::CardFailed, Errc::NotSupportedByCard};
