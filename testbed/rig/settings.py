@@ -36,7 +36,7 @@ def subscribers(subscriber: Subscriber, mode: str, k: Optional[str] = None) -> s
                  opc=subscriber.opc, mode=mode)
 
 
-def card(subscriber: Subscriber, gba: bool, pin: Optional[str], protocol: str,
+def card(subscriber: Subscriber, gba: bool, pin: Optional[str], protocol: Optional[str] = None,
          iccid: str = "8988211000000123456") -> str:
     return table("", iccid=iccid, imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba, pin=pin,
                  protocol=protocol)
