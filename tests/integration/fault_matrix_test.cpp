@@ -5,7 +5,9 @@
 #include "base/log.hpp"
 #include "integration/fault_scenarios.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <gtest/gtest.h>
 #include <set>
 #include <tuple>
@@ -17,6 +19,13 @@ using testbed::Protocol;
 
 const char* name_of(Protocol protocol) {
     return protocol == Protocol::T0 ? "T0" : "T1";
+}
+
+/// MTKEY_FAULT_STEP = 3: every third case, where each costs twenty times as much (sanitizers).
+unsigned step() {
+    const char* text = std::getenv("MTKEY_FAULT_STEP");
+    return text != nullptr ? std::max(1U, static_cast<unsigned>(std::strtoul(text, nullptr, 10)))
+                           : 1U;
 }
 
 // The protocol comes first: neighbours differ in their scenario, and two shards take half each.
@@ -39,16 +48,20 @@ TEST_P(FaultMatrix, EveryExchangeEveryFault) {
     const auto exchanges = column.exchanges();
     ASSERT_GT(exchanges, 0U);
     unsigned cases = 0;
+    unsigned number = 0;
     std::set<std::pair<unsigned, FaultKind>> combinations;
     for (unsigned at = 0; at < exchanges; ++at) {
         for (const auto& fault : kFaults) {
-            if (column.run(fault, at)) {
+            if (number++ % step() == 0 && column.run(fault, at)) {
                 ++cases;
                 combinations.emplace(at, fault.kind);
             }
         }
     }
-    EXPECT_EQ(combinations.size(), exchanges * kFaultKinds);
+    EXPECT_GT(cases, 0U);
+    if (step() == 1) {
+        EXPECT_EQ(combinations.size(), exchanges * kFaultKinds);
+    }
     std::printf("fault matrix: %s %-17s %-25s %3u exchanges x %zu kinds = %4zu combinations, %4u "
                 "cases\n",
                 name_of(protocol), scenario.group, scenario.name, exchanges, kFaultKinds,
