@@ -61,8 +61,9 @@ public:
     [[nodiscard]] int descriptor() const { return tty_.get(); }
     /// Errors: NoReader (the modem has hung up).
     [[nodiscard]] Result<void> listen();
-    /// How often a line has told something new of the card: that it comes, goes or starts anew.
-    /// What is said in answer to AtPortOptions::init is not counted.
+    /// How often a line has told something new of the card: that it comes, goes or starts anew. The
+    /// same line again within ten seconds, or with every answer, is nothing new; what is said in
+    /// answer to AtPortOptions::init is not counted.
     [[nodiscard]] unsigned card_lines() const { return card_lines_; }
     [[nodiscard]] const AtPortOptions& options() const { return options_; }
 

@@ -188,12 +188,15 @@ class Removal(RemovalTest):
                 self.check_other(old)
 
 
+    def swap(self) -> None:
+        self.rig.card_control(f"remove\ninsert {self.rig.other_card}")
+
     def test_swap_without_a_pause(self) -> None:
         """Quicker than pcscd looks; the daemon may only ever see the other card."""
         old = self.start_over()
         self.assertEqual(self.force(), 0)
         self.rig.card_control("no-faults")
-        self.rig.card_control(f"remove\ninsert {self.rig.other_card}")
+        self.swap()
         eventually(lambda: self.identity() not in (None, "", self.first), "the daemon has the other card", 20)
         self.assertEqual(self.key_state(), "none")
         if CAN_SCAN:
@@ -212,6 +215,11 @@ class RemovalModem(Removal):
     """The modem tells of it. Its exchanges: tests/system/modem_test.py."""
     variations = {**Removal.variations, "modem": {"removed_line": "+QSIMSTAT: 1,0", "inserted_line": "+QSIMSTAT: 1,1"}}
     exchanges = 20
+
+    def swap(self) -> None:
+        """It tells of both; a line that it has said a moment before would be none (uicc/at_port.hpp)."""
+        self.rig.card_control("remove")
+        self.rig.card_control(f"insert {self.rig.other_card}")
 
 
 class RemovalGbaMe(Removal):
