@@ -84,8 +84,9 @@ DeviceView Mt::view(const std::string& device_id, const Seen& seen) const {
     if (const auto* record = store_.find(device_id)) {
         const bool present =
             card_.state().uicc == record->uicc && card_.state().state == CardState::State::Ready;
-        out.key_state =
-            record->expired(clock_) ? "expired" : (present ? "established" : "suspended");
+        out.key_state = record->ended(clock_)                 ? "expired"
+                        : present && !record->expired(clock_) ? "established"
+                                                              : "suspended";
         out.naf = record->naf_fqdn;
         out.expires = record->expires;
     } else if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
@@ -165,9 +166,11 @@ std::optional<BootTime> Mt::next_end() const {
     auto next = pending_.next_end();
     const auto boot = clock_.boot_now();
     const auto utc = clock_.utc_now();
-    // The UTC end counts as well; it is turned into a distance each time that something changes.
+    // The UTC end ends nothing, but it shows; it is turned into a distance each time that something
+    // changes.
     const auto consider = [&](UtcTime local_end, BootTime deadline) {
-        const auto end = std::min(deadline, BootTime(boot + (local_end - utc)));
+        const auto shows = utc < local_end ? boot + (local_end - utc) : deadline;
+        const auto end = std::min(deadline, BootTime(shows));
         next = next ? std::min(*next, end) : end;
     };
     for (const auto* record : store_.all()) {
@@ -193,19 +196,28 @@ void Mt::sweep() {
         tell(device_id);
     }
     std::vector<std::string> ended;
+    std::vector<std::string> shown;
     for (const auto* record : store_.all()) {
-        if (record->expired(clock_)) {
+        if (record->ended(clock_)) {
             ended.push_back(record->device_id);
+        } else {
+            shown.push_back(record->device_id);
         }
     }
     for (const auto& device_id : ended) {
         end_key(device_id, "expired");
     }
+    for (const auto& device_id : shown) {
+        tell(device_id);
+    }
     const auto& facts = card_.state().context;
-    if (facts && facts->b_tid != ended_b_tid_ && !keys::alive(*facts, clock_)) {
+    if (facts && facts->b_tid != ended_b_tid_ && keys::ended(*facts, clock_)) {
         ended_b_tid_ = facts->b_tid;
         log(LogLevel::Notice, "Ks ended", {{"b_tid", masked_b_tid(ended_b_tid_)}});
         card_.discard(ended_b_tid_, [](const Result<void>&) {}); // or it is gone already
+    }
+    if (events_.card_changed) { // by UTC the context may have ended, or be back
+        events_.card_changed();
     }
     arm();
 }

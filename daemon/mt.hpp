@@ -83,7 +83,8 @@ public:
 
     /// Deletes key and pending key; a tombstone keeps them from being derived again. UnknownDevice.
     Result<void> forget(const std::string& device_id);
-    /// Wipes what has ended by now and sets the timer for what ends next; what the timer does.
+    /// Wipes what has ended by now, shows what may not be used any more, or again, and sets the
+    /// timer for what ends next. What the timer does; also for a clock that was set.
     void sweep();
     /// When that is; nothing = there is nothing that could end.
     [[nodiscard]] std::optional<BootTime> next_end() const;

@@ -78,9 +78,10 @@ void Procedure::on(const local::ResumeAsked& asked) {
     const auto keys = kdf::establishment_keys(found->ks_local_mt, found->th_est);
     using Status = local::ResumeAnswer::Status;
     const auto& card = mt_.card().state();
-    if (found->expired(mt_.clock())) {
+    if (found->ended(mt_.clock())) {
         answer.status = Status::Delete;
-    } else if (card.state != CardState::State::Ready || card.uicc != found->uicc) {
+    } else if (card.state != CardState::State::Ready || card.uicc != found->uicc ||
+               found->expired(mt_.clock())) { // by UTC alone, which may be set right again
         answer.status = Status::Wait;
         answer.retry_after = kSuspendedRetry;
     } else {
@@ -243,6 +244,7 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     pending.ks_local_mt = *std::move(ks_local_mt);
     pending.full = full_;
     pending.created = mt_.clock().utc_now();
+    pending.created_boot = mt_.clock().boot_now();
     pending.ks_expires = key.ks_expires;
     pending.ks_local_end = key.ks_local_end;
     pending.ks_deadline = key.ks_deadline;
@@ -302,12 +304,16 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
         return;
     }
     const auto now = mt_.clock().utc_now();
-    // The network's time is not ours: agreed in the one, counted in the other.
+    // The network's time is not ours: agreed in the one, counted in the other. And ours may have
+    // been set since this key was made: what is left of it is counted by the clock that nobody
+    // sets.
     const auto ahead = pending.ks_expires - pending.ks_local_end;
     const auto expires =
         keys::agreed_expiry(pending.ks_expires, confirm.expires, pending.created + ahead);
-    const auto local_end = expires - ahead;
-    if (local_end <= now) {
+    const auto deadline =
+        std::min(pending.created_boot + (expires - ahead - pending.created), pending.ks_deadline);
+    const auto left = std::chrono::floor<std::chrono::seconds>(deadline - mt_.clock().boot_now());
+    if (left <= std::chrono::seconds(0)) {
         mt_.pending().erase(pending.est_id);
         refuse(Error{Errc::KeyExpired, 0, device_id_});
         mt_.changed(device_id_);
@@ -329,8 +335,8 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
     record.created = now;
     record.key_id = keys.key_id.clone();
     record.expires = expires;
-    record.local_end = local_end;
-    record.deadline = std::min(mt_.clock().boot_now() + (local_end - now), pending.ks_deadline);
+    record.local_end = now + left;
+    record.deadline = deadline;
     record.last_used = now;
     const Established established{.device_id = pending.device_id,
                                   .procedure = pending.full ? "full" : "optimised",

@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "daemon/bus.hpp"
 #include "daemon/card_worker.hpp"
+#include "daemon/clock_watch.hpp"
 #include "daemon/mt.hpp"
 #include "daemon/reactor.hpp"
 #include "daemon/transport_host.hpp"
@@ -36,6 +37,7 @@ Result<int> run_service(const Config& config) {
         }
     });
 
+    const ClockWatch clock_watch(reactor, [&mt] { mt.sweep(); });
     const auto goodbye = reactor.timer();
     reactor.on_termination([&](int) {
         log(LogLevel::Notice, "ending");

@@ -30,9 +30,10 @@ struct Pending {
     std::string uicc;
     Secret<32> ks_local_mt;
     kdf::TranscriptHash th_est{};
-    bool full = false;    ///< made by 5.5.2 (else 5.5.3)
-    UtcTime created{};    ///< by the clock here
-    UtcTime ks_expires{}; ///< T_Ks in the BSF's time
+    bool full = false;       ///< made by 5.5.2 (else 5.5.3)
+    UtcTime created{};       ///< by the clock here
+    BootTime created_boot{}; ///< the same moment
+    UtcTime ks_expires{};    ///< T_Ks in the BSF's time
     UtcTime ks_local_end{};
     BootTime ks_deadline{};
     BootTime ends{}; ///< min(1 h, end of Ks)

@@ -6,7 +6,11 @@
 namespace mtkey::keys {
 
 bool alive(const ContextFacts& context, const Clock& clock) {
-    return clock.utc_now() < context.local_end && clock.boot_now() < context.deadline;
+    return clock.utc_now() < context.local_end && !ended(context, clock);
+}
+
+bool ended(const ContextFacts& context, const Clock& clock) {
+    return clock.boot_now() >= context.deadline;
 }
 
 bool usable(const ContextFacts& context, const Clock& clock) {

@@ -23,8 +23,11 @@ struct ContextFacts {
     BootTime deadline{};     ///< T_Ks by CLOCK_BOOTTIME
     BootTime use_deadline{}; ///< start + 24 h by CLOCK_BOOTTIME
 };
-/// Until T_Ks; both clocks must say so (threats C1).
+/// May be used until T_Ks; both clocks must say so (threats C1).
 [[nodiscard]] bool alive(const ContextFacts& context, const Clock& clock);
+/// Must be wiped: UTC may be wrong, or set right again, and deletes nothing
+/// (DRAFT-GAP(two-clocks)).
+[[nodiscard]] bool ended(const ContextFacts& context, const Clock& clock);
 
 /// T_use = min(T_Ks, start + 24 h): until then a B-TID is handed out and new keys are derived
 /// (DRAFT-GAP(t-use)).

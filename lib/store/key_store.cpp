@@ -28,7 +28,7 @@ KeyRecord KeyRecord::clone() const {
 }
 
 bool KeyRecord::expired(const Clock& clock) const {
-    return clock.utc_now() >= local_end || clock.boot_now() >= deadline;
+    return clock.utc_now() >= local_end || ended(clock);
 }
 
 Result<void> MemoryKeyStore::put(KeyRecord record) {

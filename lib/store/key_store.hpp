@@ -37,7 +37,11 @@ struct KeyRecord {
     UtcTime last_used{};
 
     [[nodiscard]] KeyRecord clone() const;
+    /// Not to be used: one of the clocks says so. UTC may be wrong, or set right again: then it is
+    /// no reason to delete (threats C1).
     [[nodiscard]] bool expired(const Clock& clock) const;
+    /// To be wiped: the clock that nobody sets says so.
+    [[nodiscard]] bool ended(const Clock& clock) const { return clock.boot_now() >= deadline; }
 };
 
 /// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.

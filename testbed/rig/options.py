@@ -65,6 +65,7 @@ class Options:
     zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with
     record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
     log_level: str = "debug"
+    set_clock: bool = False  # Rig.set_clock() moves the daemon's wall clock
 
     # A real card, an operator's BSF (tools/demo)
     reader: Optional[str] = None  # a reader of the system's pcscd in place of the virtual card

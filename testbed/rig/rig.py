@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from . import settings
 from .certificates import Authority
+from .clock import WallClock
 from .options import Options, new_device_id
 from .processes import Party, RigError, run
 from .recorder import Recorder
@@ -123,6 +124,8 @@ class Rig:
         self.steps = StepCollector(self.options.on_step)
         self._stack.callback(self.steps.close)
 
+        self.wall_clock = WallClock(self.folder / "faketime" if self.options.set_clock else None)
+        self._stack.callback(self.wall_clock.set_right)
         self._make_certificates()
         for number in range(1, self.options.devices + 1):
             ttys = TtyPair()
@@ -274,7 +277,8 @@ class Rig:
             self.modem))
         notify = NotifySocket(self.folder / "notify")
         self._stack.callback(notify.close)
-        daemon = self._start_server("mtkeyd", config, env={**self.environment, "NOTIFY_SOCKET": str(notify.path)})
+        environment = {**self.environment, "NOTIFY_SOCKET": str(notify.path), **self.wall_clock.environment()}
+        daemon = self._start_server("mtkeyd", config, env=environment)
         notify.wait_for("READY=1", daemon)
 
     # -- using it ------------------------------------------------------------------------------------------------

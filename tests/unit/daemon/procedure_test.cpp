@@ -1,153 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MT's part of the procedures against a device's session over memory.
-#include "daemon/procedure.hpp"
-
-#include "kdf/local_mt.hpp"
-#include "local/device_session.hpp"
-#include "unit/daemon/fake_card.hpp"
-
-#include <gtest/gtest.h>
+#include "unit/daemon/procedure_fixture.hpp"
 
 namespace mtkey::daemon {
 namespace {
-
-using namespace std::chrono_literals;
-using local::ErrorCode;
-
-const std::string kDevice = "urn:uuid:1";
-
-Config make_config() {
-    Config config;
-    keys::NafEntry naf;
-    naf.naf_id.fqdn = "kc.example.org";
-    config.nafs = {naf};
-    config.devices = {DeviceRule{kDevice, true, "", ""}, DeviceRule{"urn:uuid:2", true, "", ""}};
-    return config;
-}
-
-class ProcedureTest : public ::testing::Test {
-protected:
-    /// One connection: the MT's session and procedure, and a device that talks to them.
-    struct Link {
-        explicit Link(ProcedureTest& test)
-            : owner(test),
-              mt_session({}, test.random, std::nullopt, test.clock.boot_now()),
-              procedure(test.mt, mt_session, "serial0", "tty", [] {}),
-              device({}, test.random, test.clock.boot_now()) {
-            const auto event = exchange();
-            th_conn = std::get<local::Connected>(event.value()).th_conn;
-        }
-        /// Until the device is told something; nothing when nobody has anything to say.
-        std::optional<local::DeviceEvent> exchange() {
-            while (true) {
-                const auto up = device.take_output();
-                mt_session.receive(up, owner.clock.boot_now());
-                while (auto event = mt_session.next_event()) {
-                    procedure.handle(*std::move(event));
-                }
-                const auto down = mt_session.take_output();
-                device.receive(down, owner.clock.boot_now());
-                if (auto event = device.next_event()) {
-                    return event;
-                }
-                if (up.empty() && down.empty()) {
-                    return std::nullopt;
-                }
-            }
-        }
-        template <typename T>
-        T expect() {
-            auto event = exchange();
-            EXPECT_TRUE(event && std::holds_alternative<T>(*event));
-            return event && std::holds_alternative<T>(*event) ? std::get<T>(*event) : T{};
-        }
-        local::KeyInfo key_info(const std::string& id = kDevice) {
-            device_id = id;
-            device.request_key_info({id});
-            return expect<local::KeyInfoReceived>().info;
-        }
-        local::EstablishmentReceived establish(std::optional<std::string> b_tid,
-                                               local::Reason reason = local::Reason::NoKey) {
-            device.request_establishment({owner.naf_id(), device_id, std::move(b_tid), reason});
-            return expect<local::EstablishmentReceived>();
-        }
-        ErrorCode refused() { return expect<local::PeerRefused>().error.code; }
-
-        ProcedureTest& owner;
-        local::MtSession mt_session;
-        Procedure procedure;
-        local::DeviceSession device;
-        kdf::TranscriptHash th_conn{};
-        std::string device_id;
-    };
-
-    /// What a device holds after L4 and the Key Center's answer.
-    struct Held {
-        Secret<32> ks_local_mt;
-        kdf::TranscriptHash th_est{};
-        local::EstablishmentAnswer answer;
-    };
-
-    [[nodiscard]] static kdf::NafId naf_id() { return make_config().nafs[0].naf_id; }
-
-    Held held(const Link& link, const local::EstablishmentReceived& received) {
-        const auto key = card.key_of(naf_id(), received.answer.b_tid);
-        return Held{kdf::ks_local_mt(kdf::draft_1(), key.ks_naf, received.answer.b_tid, naf_id(),
-                                     link.device_id)
-                        .value(),
-                    received.th_est, received.answer};
-    }
-    Held establish_only(Link& link, const std::string& id = kDevice) {
-        const auto info = link.key_info(id);
-        return held(link, link.establish(info.b_tid));
-    }
-    void send_confirm(Link& link, const Held& key, bool wrong = false) {
-        const local::Confirm confirm{key.answer.est_id, key.answer.b_tid, naf_id(), "draft-1",
-                                     clock.utc_now() + card.network_ahead + 12h};
-        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
-        last_mac = kdf::confirm_mac(keys.confirm_device, key.th_est, link.th_conn,
-                                    local::encode_confirm_body(confirm));
-        auto mac = last_mac;
-        mac[5] ^= wrong ? 1 : 0;
-        link.device.confirm(confirm, mac);
-    }
-    void expect_ack(Link& link, const Held& key) {
-        const auto ack = link.expect<local::ConfirmAcknowledged>();
-        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
-        EXPECT_EQ(ack.mac, kdf::confirm_ack_mac(keys.confirm_mt, key.th_est, link.th_conn, last_mac,
-                                                ack.body));
-        EXPECT_EQ(ack.ack.status, local::ConfirmAck::Status::Stored);
-        EXPECT_EQ(ack.ack.expires,
-                  store.find(link.device_id.empty() ? kDevice : link.device_id)->expires);
-    }
-    Held establish_and_confirm(const std::string& id = kDevice) {
-        Link link(*this);
-        auto key = establish_only(link, id);
-        send_confirm(link, key);
-        expect_ack(link, key);
-        return key;
-    }
-    local::ResumeAnswered resume(Link& link, const Held& key) {
-        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
-        link.device.resume({{local::Tag{}, kdf::resume_tag(keys.key_id, link.th_conn)}});
-        auto answered = link.expect<local::ResumeAnswered>();
-        if (answered.answer.mac) {
-            EXPECT_EQ(*answered.answer.mac, kdf::resume_answer_mac(keys.confirm_mt, key.th_est,
-                                                                   link.th_conn, answered.body));
-            EXPECT_EQ(answered.answer.index, 1);
-        }
-        return answered;
-    }
-
-    const Config config = make_config();
-    fakes::ManualClock clock{"2030-01-01T00:00:00Z"};
-    SystemRandom random;
-    Reactor reactor; // not run: only its timers are wanted
-    FakeCard card{clock};
-    store::MemoryKeyStore store{4};
-    Mt mt{reactor, config, clock, random, card, store};
-    local::Mac last_mac{};
-};
 
 TEST_F(ProcedureTest, FullThenOptimised) {
     Link link(*this);
@@ -478,12 +333,41 @@ TEST_F(ProcedureTest, SweepWaitsForASlowCardService) {
     EXPECT_FALSE(card.state_.context);
 }
 
-TEST_F(ProcedureTest, ClockSetForwardEndsByTheTimer) {
+TEST_F(ProcedureTest, ClockSetForwardShowsByTheTimer) {
     static_cast<void>(establish_and_confirm());
     clock.jump_utc(11h);
     EXPECT_EQ(mt.next_end(), clock.boot_now() + 1h);
     clock.jump_utc(-20h);
     EXPECT_EQ(mt.next_end(), clock.boot_now() + 12h);
+    clock.jump_utc(10 * 365 * 24h);
+    EXPECT_EQ(mt.next_end(), clock.boot_now() + 12h) << "not over and over for what is past by UTC";
+}
+
+/// Between derivation and CONFIRM the clock is set: what is left of the key is not.
+TEST_F(ProcedureTest, ClockSetBeforeTheConfirmation) {
+    for (const auto by : {-10 * 365 * 24h, -24h, 24h, 10 * 365 * 24h}) {
+        Link link(*this);
+        const auto key = establish_only(link);
+        const auto made = clock.boot_now();
+        const auto given = clock.utc_now() + 12h;
+        clock.advance(5min);
+        clock.jump_utc(by);
+        const local::Confirm confirm{key.answer.est_id, key.answer.b_tid, naf_id(), "draft-1",
+                                     given};
+        const auto keys = kdf::establishment_keys(key.ks_local_mt, key.th_est);
+        last_mac = kdf::confirm_mac(keys.confirm_device, key.th_est, link.th_conn,
+                                    local::encode_confirm_body(confirm));
+        link.device.confirm(confirm, last_mac);
+        expect_ack(link, key);
+        const auto* record = store.find(kDevice);
+        ASSERT_NE(record, nullptr);
+        EXPECT_EQ(record->expires, given);
+        EXPECT_EQ(record->deadline, made + 12h);
+        EXPECT_EQ(record->local_end, clock.utc_now() + 12h - 5min);
+        clock.jump_utc(-by);
+        ASSERT_TRUE(store.erase(kDevice));
+        card.bootstrap(true, [](const auto&) {});
+    }
 }
 
 TEST_F(ProcedureTest, OnlyDifferencesAreTold) {

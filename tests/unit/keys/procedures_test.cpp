@@ -101,6 +101,11 @@ TEST(Procedures, ClockThatIsSetStretchesNothing) {
     forward.jump_utc(25h);
     EXPECT_FALSE(usable(facts(), forward));
     EXPECT_TRUE(alive(facts(), forward));
+    forward.jump_utc(10 * 365 * 24h);
+    EXPECT_FALSE(alive(facts(), forward));
+    EXPECT_FALSE(ended(facts(), forward)) << "set forward deletes nothing";
+    forward.advance(72h);
+    EXPECT_TRUE(ended(facts(), forward));
 }
 
 TEST(Procedures, BsfsTimeIsNotOurs) {

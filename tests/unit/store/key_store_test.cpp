@@ -52,10 +52,12 @@ TEST(KeyRecord, EndsByEitherClock) {
     clock.jump_utc(-10 * 365 * 24h); // set back: the other clock still counts
     clock.advance(1h);
     EXPECT_TRUE(one.expired(clock));
+    EXPECT_TRUE(one.ended(clock));
     one.deadline = clock.boot_now() + 1h;
     EXPECT_FALSE(one.expired(clock));
     clock.set_utc("2030-01-01T01:00:00Z");
     EXPECT_TRUE(one.expired(clock));
+    EXPECT_FALSE(one.ended(clock)) << "set forward deletes nothing";
 }
 
 TEST(KeyRecord, CloneIsWholeAndApart) {
