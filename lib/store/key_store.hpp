@@ -42,7 +42,7 @@ struct KeyRecord {
     BootTime deadline{}; ///< and by CLOCK_BOOTTIME: both ends must lie ahead
     UtcTime last_used{};
     /// Since a reboot with a clock that was set back: UTC says nothing of this record until the
-    /// time is known again. Not stored.
+    /// time is known again.
     bool time_unknown = false;
 
     [[nodiscard]] KeyRecord clone() const;

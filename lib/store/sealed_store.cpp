@@ -45,19 +45,21 @@ void SealedKeyStore::adopt(Snapshot snapshot) {
     const auto utc = parts_.clock.utc_now();
     const auto boot = parts_.clock.boot_now();
     const bool same_boot = snapshot.boot_id == parts_.boot_id && boot >= snapshot.written_boot;
-    report_.time_unknown = !same_boot && utc < snapshot.high_water;
+    const bool behind = !same_boot && utc < snapshot.high_water;
+    report_.time_unknown = behind;
     for (auto& record : snapshot.records) {
         record.key_id = parts_.key_id(record.ks_local_mt, record.th_est);
-        if (same_boot) {
+        if (same_boot) { // what this boot did not know before it knows no better now
+            report_.time_unknown = report_.time_unknown || record.time_unknown;
             continue;
         }
         // How long the machine was off only UTC can say; less than no time it was not.
         auto left = std::max(record.deadline - snapshot.written_boot, BootTime::duration(0));
-        if (!report_.time_unknown) {
+        if (!behind) {
             left = std::min(left, until(record.local_end, utc));
         }
         record.deadline = boot + left;
-        record.time_unknown = report_.time_unknown;
+        record.time_unknown = behind;
     }
     snapshot_ = std::move(snapshot);
 }

@@ -53,6 +53,7 @@ void write_record(FieldWriter& out, const KeyRecord& record) {
     out.text(record.device_id);
     out.text(record.label);
     out.number(static_cast<std::uint8_t>(record.state));
+    out.number(static_cast<std::uint8_t>(record.time_unknown ? 1 : 0));
     out.text(record.transport);
     out.text(record.peer);
     out.text(record.naf_fqdn);
@@ -80,6 +81,7 @@ Result<KeyRecord> read_record(FieldReader& in) {
     record.device_id = MTKEY_TRY(read_text(in, kDeviceId));
     record.label = MTKEY_TRY(read_text(in, kLabel));
     const auto state = MTKEY_TRY(in.number<std::uint8_t>());
+    const auto time_unknown = MTKEY_TRY(in.number<std::uint8_t>());
     record.transport = MTKEY_TRY(read_text(in, kTransport));
     record.peer = MTKEY_TRY(read_text(in, kPeer));
     record.naf_fqdn = MTKEY_TRY(read_text(in, kNafFqdn));
@@ -98,11 +100,12 @@ Result<KeyRecord> read_record(FieldReader& in) {
     }
     record.deadline = MTKEY_TRY(in.boot_time());
     if (state < static_cast<std::uint8_t>(KeyState::Confirmed) ||
-        state > static_cast<std::uint8_t>(KeyState::Revoked) || mode == 0 ||
+        state > static_cast<std::uint8_t>(KeyState::Revoked) || time_unknown > 1 || mode == 0 ||
         mode >= kModes.size()) {
         return fail(Errc::Malformed, "the sealed store holds a state or mode that is none");
     }
     record.state = static_cast<KeyState>(state);
+    record.time_unknown = time_unknown == 1;
     record.mode = kModes[mode];
     return record;
 }
