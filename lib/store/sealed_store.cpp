@@ -40,7 +40,7 @@ Result<std::unique_ptr<SealedKeyStore>> SealedKeyStore::open(StorePlace place, S
     }
 }
 
-/// Makes the records of a file those of this moment (threats C1).
+/// Makes the records of a file those of this moment (threats C1). DRAFT-GAP(key-time).
 void SealedKeyStore::adopt(Snapshot snapshot) {
     const auto utc = parts_.clock.utc_now();
     const auto boot = parts_.clock.boot_now();

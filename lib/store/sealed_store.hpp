@@ -31,11 +31,11 @@ struct LoadReport {
     bool time_unknown = false; ///< the clock is behind what the store has seen
 };
 
-/// The keys of one program in one sealed file (docs/store.md). A change is on the disk before the
-/// call returns, and one that failed did not happen: find() says what a restart would find (but see
-/// KeyStore::erase). Should the disk fail at the very last step and again when the old file is put
-/// back, the error says that a restart may find the change done. Without a key encryption key it
-/// all lives in memory only.
+/// DRAFT-GAP(key-store): the keys of one program in one sealed file (docs/store.md). A change is on
+/// the disk before the call returns, and one that failed did not happen: find() says what a restart
+/// would find (but see KeyStore::erase). Should the disk fail at the very last step and again when
+/// the old file is put back, the error says that a restart may find the change done. Without a key
+/// encryption key it all lives in memory only.
 class SealedKeyStore final : public KeyStore {
 public:
     /// StoreFailed: the file can neither be read nor set aside now; it is as it was.

@@ -153,7 +153,7 @@ Result<Sealer> Sealer::begin(const Kek& kek, std::string_view store_id, RandomSo
 void Sealer::write(ByteView octets) {
     while (!octets.empty()) {
         const auto part = octets.first(std::min(octets.size(), kBuffer - buffered_));
-        std::ranges::copy(part, buffer_.reveal_writable().subspan(buffered_).begin());
+        std::memcpy(buffer_.reveal_writable().data() + buffered_, part.data(), part.size());
         buffered_ += part.size();
         octets = octets.subspan(part.size());
         if (buffered_ == kBuffer) {
