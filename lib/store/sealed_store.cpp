@@ -36,7 +36,7 @@ Result<std::unique_ptr<SealedKeyStore>> SealedKeyStore::open(StorePlace place, S
         }
         return store;
     } catch (const std::bad_alloc&) {
-        return fail(Errc::StoreFailed, "no memory for the key store");
+        return out_of_memory();
     }
 }
 
@@ -96,7 +96,7 @@ std::vector<KeyRecord>::iterator SealedKeyStore::place_of(std::string_view devic
     return std::ranges::lower_bound(snapshot_.records, device_id, {}, &KeyRecord::device_id);
 }
 
-Result<void> SealedKeyStore::put(KeyRecord record) {
+Result<void> SealedKeyStore::put(KeyRecord record) try {
     MTKEY_CHECK(check(record));
     auto& records = snapshot_.records;
     const auto at = place_of(record.device_id);
@@ -117,25 +117,31 @@ Result<void> SealedKeyStore::put(KeyRecord record) {
         records.erase(added);
     }
     return done;
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
-Result<void> SealedKeyStore::erase(std::string_view device_id) {
+Result<void> SealedKeyStore::erase(std::string_view device_id) try {
     if (find(device_id) == nullptr) {
         return fail(Errc::NotFound, "no key of device " + std::string(device_id));
     }
     const std::array one{std::string(device_id)};
     return erase_all(one, snapshot_.memory);
+} catch (const std::bad_alloc&) {
+    place_of(device_id)->state = KeyState::Revoked;
+    return out_of_memory();
 }
 
-Result<void> SealedKeyStore::erase_all(std::span<const std::string> device_ids, Memory after) {
+Result<void> SealedKeyStore::erase_all(std::span<const std::string> device_ids, Memory after) try {
     MTKEY_CHECK(check(after));
     auto& records = snapshot_.records;
     const auto going = [&](const KeyRecord& record) {
         return std::ranges::find(device_ids, record.device_id) != device_ids.end();
     };
+    std::vector<KeyRecord> gone;
+    gone.reserve(device_ids.size()); // from here on nothing is allocated but by commit()
     const auto tail = std::ranges::stable_partition(records, std::not_fn(going));
-    std::vector<KeyRecord> gone(std::make_move_iterator(tail.begin()),
-                                std::make_move_iterator(tail.end()));
+    std::ranges::move(tail, std::back_inserter(gone));
     records.erase(tail.begin(), tail.end());
     std::swap(snapshot_.memory, after);
     auto done = commit();
@@ -148,6 +154,13 @@ Result<void> SealedKeyStore::erase_all(std::span<const std::string> device_ids, 
         std::ranges::sort(records, {}, &KeyRecord::device_id);
     }
     return done;
+} catch (const std::bad_alloc&) { // nothing has changed yet
+    for (auto& record : snapshot_.records) {
+        if (std::ranges::find(device_ids, record.device_id) != device_ids.end()) {
+            record.state = KeyState::Revoked;
+        }
+    }
+    return out_of_memory();
 }
 
 const KeyRecord* SealedKeyStore::find(std::string_view device_id) const {
@@ -158,7 +171,7 @@ std::vector<const KeyRecord*> SealedKeyStore::all() const {
     return pointers(snapshot_.records);
 }
 
-Result<void> SealedKeyStore::remember(Memory memory) {
+Result<void> SealedKeyStore::remember(Memory memory) try {
     if (memory == snapshot_.memory) {
         return {};
     }
@@ -169,9 +182,11 @@ Result<void> SealedKeyStore::remember(Memory memory) {
         std::swap(snapshot_.memory, memory);
     }
     return done;
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
-Result<void> SealedKeyStore::distrust(Error why) {
+Result<void> SealedKeyStore::distrust(Error why) try {
     clear();
     snapshot_.memory = {};
     report_ = LoadReport{.distrusted = std::move(why), .kept_as = {}, .time_unknown = false};
@@ -182,14 +197,18 @@ Result<void> SealedKeyStore::distrust(Error why) {
     // An empty one of a newer generation takes its place. If it cannot, the next change says so.
     static_cast<void>(commit());
     return {};
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
-Result<void> SealedKeyStore::rekey(const Kek& next) {
+Result<void> SealedKeyStore::rekey(const Kek& next) try {
     if (!file_) {
         return fail(Errc::NotReady, "the key store lives in memory; give it a key first");
     }
     stamp();
     return file_->rekey(next, snapshot_);
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
 } // namespace mtkey::store

@@ -143,7 +143,7 @@ Result<void> StoreFile::write(Snapshot& snapshot) {
             return {};
         }
     } catch (const std::bad_alloc&) {
-        done = fail(Errc::StoreFailed, "no memory for the key store");
+        done = out_of_memory();
     }
     snapshot.generation = former;
     return done;
@@ -160,9 +160,14 @@ Result<void> StoreFile::replace(ByteView file, std::uint64_t generation) {
     if (auto done = next->publish(); !done) {
         return store_failed(std::move(done).error());
     }
-    auto done = directory_.sync();
-    if (done && floor) {
-        done = floor->publish();
+    Result<void> done;
+    try {
+        done = directory_.sync();
+        if (done && floor) {
+            done = floor->publish();
+        }
+    } catch (const std::bad_alloc&) { // by the text of an error
+        done = out_of_memory();
     }
     if (done) {
         return {};
@@ -173,7 +178,7 @@ Result<void> StoreFile::replace(ByteView file, std::uint64_t generation) {
     return store_failed(std::move(done).error());
 }
 
-bool StoreFile::restore() const {
+bool StoreFile::restore() const try {
     if (file_.empty()) {
         const auto removed = directory_.remove(kStore);
         static_cast<void>(directory_.sync());
@@ -186,6 +191,8 @@ bool StoreFile::restore() const {
     // What the disk makes of it nobody knows after an fsync that failed: either file is whole.
     static_cast<void>(directory_.sync());
     return true;
+} catch (const std::bad_alloc&) {
+    return false;
 }
 
 Result<std::string> StoreFile::set_aside() {

@@ -19,6 +19,11 @@ struct StorePlace {
     std::span<const Layout> layouts = kLayouts;
 };
 
+/// StoreFailed; makes no allocation of its own.
+[[nodiscard]] inline std::unexpected<Error> out_of_memory() {
+    return fail(Errc::StoreFailed, "out of memory");
+}
+
 /// Owns the sealed file on the disk and the generation file beside it: reads, replaces and sets
 /// aside; knows nothing of what is in it.
 class StoreFile {

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 #include <sys/stat.h>
 
 namespace mtkey::store {
@@ -96,6 +97,21 @@ TEST_F(SealedStore, FullStoreEvictsNobody) {
     EXPECT_EQ(machine.file(), before) << "a refusal writes nothing";
     EXPECT_TRUE(store->put(record("urn:7", 9))) << "a renewal needs no room";
     EXPECT_EQ(machine.start()->all().size(), kMostRecords);
+}
+
+TEST_F(SealedStore, FullStoreFitsIntoTheSecureHeap) {
+    ASSERT_TRUE(init_secure_heap());
+    const auto before = CRYPTO_secure_used();
+    const auto store = machine.start();
+    for (std::size_t i = 0; i < kMostRecords; ++i) {
+        ASSERT_TRUE(store->put(record("urn:" + std::to_string(i), 1)));
+    }
+    const auto again = machine.start(); // both at once, and the plaintext on its way
+    const auto* found = again->find("urn:200");
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(CRYPTO_secure_allocated(found->ks_local_mt.reveal().data()), 1);
+    EXPECT_EQ(CRYPTO_secure_allocated(found->key_id.reveal().data()), 1);
+    EXPECT_LT(CRYPTO_secure_used() - before, 40U * 1024) << "of 256 KiB for the whole program";
 }
 
 TEST_F(SealedStore, RefusesWhatNoFileHolds) {

@@ -169,7 +169,10 @@ bool try_one(const Operation& operation, const Fault& fault) {
     if (fault.code == 0 || (fault.code == EINTR && !fault.for_ever)) {
         EXPECT_TRUE(done) << "neither a signal nor a short write is a failure";
     }
-    // The disk is well again: so is the store.
+    // The disk is well again: so is the store, under the key it had.
+    if (!done) {
+        machine.next_kek.reset();
+    }
     EXPECT_TRUE(store->put(record_of("z", 26, machine.clock)));
     EXPECT_EQ(state_of(*machine.start()), state_of(*store));
     return reached;
