@@ -2,8 +2,6 @@
 #include "store/sealed_store.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <iterator>
 #include <new>
 
 namespace mtkey::store {
@@ -140,9 +138,18 @@ Result<void> SealedKeyStore::erase_all(std::span<const std::string> device_ids, 
     };
     std::vector<KeyRecord> gone;
     gone.reserve(device_ids.size()); // from here on nothing is allocated but by commit()
-    const auto tail = std::ranges::stable_partition(records, std::not_fn(going));
-    std::ranges::move(tail, std::back_inserter(gone));
-    records.erase(tail.begin(), tail.end());
+    auto kept = records.begin();
+    for (auto& record : records) {
+        if (going(record)) {
+            gone.push_back(std::move(record));
+        } else {
+            if (&*kept != &record) {
+                *kept = std::move(record);
+            }
+            ++kept;
+        }
+    }
+    records.erase(kept, records.end());
     std::swap(snapshot_.memory, after);
     auto done = commit();
     if (!done) {

@@ -211,6 +211,15 @@ TEST_F(SealedStore, FilesThatAreNotBelieved) {
                 floor[30] ^= 1;
                 Machine::write(m.run() / "generation", floor);
             }},
+        Row{"generation file set back", "Malformed",
+            [](Machine& m) {
+                const auto old = m.file();
+                ASSERT_TRUE(m.start()->put(record_of("a", 2, m.clock)));
+                m.set_file(old);
+                auto floor = Machine::read(m.run() / "generation");
+                std::fill(floor.begin() + 24, floor.begin() + 32, std::uint8_t{0});
+                Machine::write(m.run() / "generation", floor);
+            }},
         Row{"generation file of nobody knows who", "NotAuthorized",
             [](Machine& m) { fs::permissions(m.run() / "generation", fs::perms(0666)); }},
     };
@@ -398,6 +407,17 @@ TEST_F(SealedStore, ClockBehindTheMarkIsNoClock) {
     machine.clock.advance(1h);
     const auto again = machine.start();
     EXPECT_EQ(again->find("a")->deadline, machine.clock.boot_now() + 3h);
+}
+
+TEST_F(SealedStore, MarkIsNotSetBackWithTheClock) {
+    {
+        const auto store = machine.start();
+        ASSERT_TRUE(store->put(record("a", 1, 24h)));
+        machine.clock.jump_utc(-2h);
+        ASSERT_TRUE(store->put(record("b", 2, 24h)));
+    }
+    machine.reboot(1h);
+    EXPECT_TRUE(machine.start()->report().time_unknown);
 }
 
 TEST_F(SealedStore, RestartWhileTheTimeIsUnknown) {

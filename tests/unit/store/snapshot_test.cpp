@@ -165,8 +165,6 @@ TEST(Snapshot, OtherKeyOrProgram) {
     EXPECT_TRUE(open(file, std::array{&wrong, &right}, "mtkeyd"));
 }
 
-// GCM alone would take a file that was made to be right under two keys; the commitment is compared
-// first. Here a file whose header names another KEK than that which encrypted it.
 TEST(Snapshot, HeaderOfAnotherKey) {
     auto file = sealed(sample(), kek_of(7));
     std::ranges::copy(kek_id(kek_of(8)), file.begin() + 16);

@@ -227,6 +227,8 @@ TEST(StoreFaults, OldFileStandsWhateverKindFails) {
         ASSERT_FALSE(store->put(record_of("a", 2, machine.clock)));
         files.disarm();
         EXPECT_EQ(machine.file(), file);
+        EXPECT_FALSE(fs::exists(machine.disk() / "store.tmp")) << "nor does anything lie about";
+        EXPECT_FALSE(fs::exists(machine.run() / "generation.tmp"));
     }
 }
 

@@ -92,5 +92,13 @@ TEST_F(StoreVector, BothFilesAreRead) {
               0x0102030405060708U);
 }
 
+// Its tag is right: only the commitment tells that the header is not this key's.
+TEST_F(StoreVector, CommitmentOfAnotherKeyIsRefused) {
+    const auto key = kek();
+    const auto opened = open(octets("store_of_another_commitment"), std::array{&key}, "mtkeyd");
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::Malformed);
+}
+
 } // namespace
 } // namespace mtkey::store
