@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.hpp"
 
+#include "base/directory.hpp"
+#include "base/file_status.hpp"
 #include "base/unique_fd.hpp"
 
 #include <algorithm>
@@ -16,39 +18,31 @@
 namespace mtkey {
 namespace {
 
-std::unexpected<Error> failed(const std::string& what, const std::string& path) {
-    const int code = errno;
-    return fail(code == ENOENT ? Errc::NotFound : Errc::IoFailed,
-                what + " " + path + ": " + std::strerror(code), static_cast<std::uint32_t>(code));
+mode_t forbidden_mode(Trust trust) {
+    switch (trust) {
+    case Trust::Any:
+        return 0;
+    case Trust::Config:
+        return 0022;
+    case Trust::Credential:
+        return 0037;
+    case Trust::Private:
+        return 0077;
+    }
+    return 0777;
 }
 
 Result<UniqueFd> open_checked(const std::string& path, std::size_t limit, Trust trust) {
     const int follow = trust == Trust::Any ? 0 : O_NOFOLLOW;
-    // O_NONBLOCK: a FIFO in the place of the file must not hold us up.
-    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | follow));
+    UniqueFd fd(::open(path.c_str(), kReadFlags | follow));
     if (!fd.valid()) {
-        return failed("cannot open", path);
+        return system_failure("cannot open", path);
     }
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) {
-        return failed("cannot examine", path);
+        return system_failure("cannot examine", path);
     }
-    if (!S_ISREG(status.st_mode)) {
-        return fail(Errc::InvalidArgument, path + " is not a regular file");
-    }
-    if (static_cast<std::uintmax_t>(status.st_size) > limit) {
-        return fail(Errc::LimitExceeded,
-                    path + " is larger than " + std::to_string(limit) + " octets");
-    }
-    if (trust != Trust::Any && status.st_uid != 0 && status.st_uid != ::geteuid()) {
-        return fail(Errc::NotAuthorized, path + " belongs to another user; chown it");
-    }
-    const mode_t forbidden = trust == Trust::Private ? 0077 : (trust == Trust::Config ? 0022 : 0);
-    if ((status.st_mode & forbidden) != 0) {
-        return fail(Errc::NotAuthorized,
-                    path + (trust == Trust::Private ? " is open to others; chmod 600 it"
-                                                    : " is writable by others; chmod go-w it"));
-    }
+    MTKEY_CHECK(check_file(status, limit, trust, path));
     return fd;
 }
 
@@ -65,7 +59,7 @@ Result<void> read_until_end(int fd, std::size_t limit, const std::string& name, 
             continue;
         }
         if (got < 0) {
-            outcome = failed("cannot read", name);
+            outcome = system_failure("cannot read", name);
             break;
         }
         if (got == 0) {
@@ -95,6 +89,39 @@ Result<SecretBytes> secret_from(int fd, std::size_t limit, const std::string& na
 
 } // namespace
 
+std::unexpected<Error> system_failure(const std::string& what, const std::string& path) {
+    const int code = errno;
+    // Behind O_NOFOLLOW a link, and a socket: no error of the disk, but not what it should be.
+    const bool odd = code == ELOOP || code == ENXIO;
+    return fail(code == ENOENT ? Errc::NotFound : (odd ? Errc::InvalidArgument : Errc::IoFailed),
+                what + " " + path + ": " + std::strerror(code), static_cast<std::uint32_t>(code));
+}
+
+Result<void> check_owner(const struct stat& status, Trust trust, const std::string& path) {
+    if (trust != Trust::Any && status.st_uid != 0 && status.st_uid != ::geteuid()) {
+        return fail(Errc::NotAuthorized, path + " belongs to another user; chown it");
+    }
+    const mode_t forbidden = forbidden_mode(trust);
+    if ((status.st_mode & forbidden) != 0) {
+        return fail(Errc::NotAuthorized,
+                    path + (trust == Trust::Config ? " is writable by others; chmod go-w it"
+                                                   : " is open to others; chmod 600 it"));
+    }
+    return {};
+}
+
+Result<void> check_file(const struct stat& status, std::size_t limit, Trust trust,
+                        const std::string& path) {
+    if (!S_ISREG(status.st_mode)) {
+        return fail(Errc::InvalidArgument, path + " is not a regular file");
+    }
+    if (static_cast<std::uintmax_t>(status.st_size) > limit) {
+        return fail(Errc::LimitExceeded,
+                    path + " is larger than " + std::to_string(limit) + " octets");
+    }
+    return check_owner(status, trust, path);
+}
+
 Result<std::string> read_file(const std::string& path, std::size_t limit, Trust trust) {
     const UniqueFd fd = MTKEY_TRY(open_checked(path, limit, trust));
     std::string content;
@@ -103,12 +130,12 @@ Result<std::string> read_file(const std::string& path, std::size_t limit, Trust 
     return content;
 }
 
-Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit) {
-    const UniqueFd fd = MTKEY_TRY(open_checked(path, limit, Trust::Private));
+Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit, Trust trust) {
+    const UniqueFd fd = MTKEY_TRY(open_checked(path, limit, trust));
     // The secure heap is small: as much of it as the file has now, not as much as it might have.
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) {
-        return failed("cannot read", path);
+        return system_failure("cannot read", path);
     }
     try {
         return secret_from(fd.get(), std::min(limit, static_cast<std::size_t>(status.st_size)),
@@ -134,7 +161,7 @@ Result<void> write_all(int fd, ByteView octets) {
             continue;
         }
         if (done < 0) {
-            return failed("cannot write", "descriptor " + std::to_string(fd));
+            return system_failure("cannot write", "descriptor " + std::to_string(fd));
         }
         octets = octets.subspan(static_cast<std::size_t>(done));
     }
@@ -143,32 +170,13 @@ Result<void> write_all(int fd, ByteView octets) {
 
 Result<void> write_private_file(const std::string& path, ByteView content) {
     const auto slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    const std::string temporary = path + ".tmp";
-    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) {
-        return failed("cannot remove", temporary);
-    }
-    UniqueFd fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd.valid()) {
-        return failed("cannot create", temporary);
-    }
-    auto outcome = write_all(fd.get(), content);
-    if (outcome && ::fdatasync(fd.get()) != 0) {
-        outcome = failed("cannot sync", temporary);
-    }
-    if (outcome && ::rename(temporary.c_str(), path.c_str()) != 0) {
-        outcome = failed("cannot rename", temporary);
-    }
-    if (!outcome) {
-        ::unlink(temporary.c_str());
-        return outcome;
-    }
-    const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.valid() || ::fsync(directory.get()) != 0) {
-        return failed("cannot sync", folder);
-    }
-    return {};
+    FileOps files;
+    const auto directory = MTKEY_TRY(Directory::open(
+        files, slash == std::string::npos ? "." : path.substr(0, slash + 1), Trust::Any));
+    auto replacement =
+        MTKEY_TRY(directory.replace(path.substr(slash + 1), content, Outlives::PowerCut));
+    MTKEY_CHECK(replacement.publish());
+    return directory.sync();
 }
 
 } // namespace mtkey

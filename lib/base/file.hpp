@@ -11,15 +11,18 @@ namespace mtkey {
 
 /// Who may be able to write (and read) a file that we are about to believe.
 enum class Trust {
-    Any,     ///< no check: certificates, test data
-    Config,  ///< owned by root or us, not writable by others
-    Private, ///< the same, and not readable by others (0600 or stricter)
+    Any,        ///< no check: certificates, test data
+    Config,     ///< owned by root or us, not writable by others
+    Credential, ///< the same, and open to nobody but, by an ACL whose mask shows as the group's
+                ///< mode, to whom systemd gave it (systemd.exec(5), LoadCredential=)
+    Private,    ///< owned by root or us, not readable by others (0600 or stricter)
 };
 
-/// Whole regular file of at most `limit` octets; no symbolic link as the last element for Config
-/// and Private.
+/// Whole regular file of at most `limit` octets; no symbolic link as the last element but for
+/// Any.
 Result<std::string> read_file(const std::string& path, std::size_t limit, Trust trust);
-Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit);
+Result<SecretBytes> read_secret_file(const std::string& path, std::size_t limit,
+                                     Trust trust = Trust::Private);
 /// All octets of an inherited descriptor until its end (a PIN, a key), at most `limit`.
 Result<SecretBytes> read_secret_fd(int fd, std::size_t limit);
 

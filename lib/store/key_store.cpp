@@ -7,6 +7,8 @@ namespace mtkey::store {
 
 KeyRecord KeyRecord::clone() const {
     KeyRecord copy{.device_id = device_id,
+                   .label = label,
+                   .state = state,
                    .transport = transport,
                    .peer = peer,
                    .naf_fqdn = naf_fqdn,
@@ -20,15 +22,35 @@ KeyRecord KeyRecord::clone() const {
                    .est_id = est_id,
                    .key_id = key_id.clone(),
                    .created = created,
+                   .confirmed = confirmed,
                    .expires = expires,
                    .local_end = local_end,
                    .deadline = deadline,
-                   .last_used = last_used};
+                   .last_used = last_used,
+                   .time_unknown = time_unknown};
     return copy;
 }
 
 bool KeyRecord::expired(const Clock& clock) const {
     return clock.utc_now() >= local_end || ended(clock);
+}
+
+const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id) {
+    const auto found = std::ranges::find(records, device_id, &KeyRecord::device_id);
+    return found == records.end() ? nullptr : &*found;
+}
+
+std::vector<const KeyRecord*> pointers(std::span<const KeyRecord> records) {
+    std::vector<const KeyRecord*> out;
+    for (const auto& record : records) {
+        out.push_back(&record);
+    }
+    return out;
+}
+
+std::unexpected<Error> full(std::size_t limit) {
+    return fail(Errc::LimitExceeded, "key store holds " + std::to_string(limit) +
+                                         " devices; forget one with mtkeyctl device forget");
 }
 
 Result<void> MemoryKeyStore::put(KeyRecord record) {
@@ -38,8 +60,7 @@ Result<void> MemoryKeyStore::put(KeyRecord record) {
         return {};
     }
     if (records_.size() >= limit_) {
-        return fail(Errc::LimitExceeded, "key store holds " + std::to_string(limit_) +
-                                             " devices; forget one with mtkeyctl device forget");
+        return full(limit_);
     }
     records_.push_back(std::move(record));
     return {};
@@ -55,16 +76,11 @@ Result<void> MemoryKeyStore::erase(std::string_view device_id) {
 }
 
 const KeyRecord* MemoryKeyStore::find(std::string_view device_id) const {
-    const auto found = std::ranges::find(records_, device_id, &KeyRecord::device_id);
-    return found == records_.end() ? nullptr : &*found;
+    return store::find(records_, device_id);
 }
 
 std::vector<const KeyRecord*> MemoryKeyStore::all() const {
-    std::vector<const KeyRecord*> out;
-    for (const auto& record : records_) {
-        out.push_back(&record);
-    }
-    return out;
+    return pointers(records_);
 }
 
 } // namespace mtkey::store

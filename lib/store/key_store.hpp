@@ -6,17 +6,22 @@
 #include "base/secret.hpp"
 
 #include <array>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace mtkey::store {
 
+/// Suspended: not to be used for now. Revoked: never again, kept to tell the device so.
+enum class KeyState : std::uint8_t { Confirmed = 1, Suspended, Revoked };
+
 /// One confirmed Ks_local_MT of one (MT, external device) pair (draft 5.4.6) with what belongs to
 /// it.
 struct KeyRecord {
     std::string device_id;
+    std::string label; ///< a person's name for the device; may be empty
+    KeyState state = KeyState::Confirmed;
     std::string transport; ///< where the device was approved: instance name and transport identity
     std::string peer;
     std::string naf_fqdn;
@@ -31,10 +36,14 @@ struct KeyRecord {
     std::array<std::uint8_t, 16> est_id{}; ///< finds the record when its CONFIRM comes again
     Secret<32> key_id; ///< of the two above: what the device's tags are compared by
     UtcTime created{};
+    UtcTime confirmed{};
     UtcTime expires{};   ///< as it was agreed, in the network's time
     UtcTime local_end{}; ///< the same by the clock here
     BootTime deadline{}; ///< and by CLOCK_BOOTTIME: both ends must lie ahead
     UtcTime last_used{};
+    /// Since a reboot with a clock that was set back: UTC says nothing of this record until the
+    /// time is known again.
+    bool time_unknown = false;
 
     [[nodiscard]] KeyRecord clone() const;
     /// Not to be used: one of the clocks says so. UTC may be wrong, or set right again: then it is
@@ -42,6 +51,10 @@ struct KeyRecord {
     [[nodiscard]] bool expired(const Clock& clock) const;
     /// To be wiped: the clock that nobody sets says so.
     [[nodiscard]] bool ended(const Clock& clock) const { return clock.boot_now() >= deadline; }
+    /// Confirmed, and all that is known of the time says that it lasts.
+    [[nodiscard]] bool usable(const Clock& clock) const {
+        return state == KeyState::Confirmed && !time_unknown && !expired(clock);
+    }
 };
 
 /// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
@@ -53,11 +66,18 @@ public:
     /// Replaces the record of this Device_ID. LimitExceeded when full (confirmed records are never
     /// evicted).
     [[nodiscard]] virtual Result<void> put(KeyRecord record) = 0;
-    [[nodiscard]] virtual Result<void> erase(std::string_view device_id) = 0; ///< NotFound
+    /// NotFound. On any other failure the record is still there, but revoked: it is used no more,
+    /// and a restart may bring it back until erase() has succeeded.
+    [[nodiscard]] virtual Result<void> erase(std::string_view device_id) = 0;
     /// Borrowed until the next call of put or erase; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
 };
+
+/// What the stores share.
+[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id);
+[[nodiscard]] std::vector<const KeyRecord*> pointers(std::span<const KeyRecord> records);
+[[nodiscard]] std::unexpected<Error> full(std::size_t limit);
 
 /// Keeps records in the secure heap and nowhere else; they end with the program.
 class MemoryKeyStore final : public KeyStore {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/store_file.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace mtkey::store {
+
+/// KeyRecord::key_id of its ks_local_mt and th_est.
+using KeyIdOf =
+    std::function<Secret<32>(const Secret<32>&, const std::array<std::uint8_t, 32>& th_est)>;
+
+/// What a store needs of the program around it; borrowed for its life.
+struct StoreParts {
+    FileOps& files;
+    const Clock& clock;
+    RandomSource& random;
+    BootId boot_id;
+    KeyIdOf key_id;
+};
+
+/// How the start went; for log, D-Bus and `mtkeyctl store info`.
+struct LoadReport {
+    /// Why what was found, or that nothing was, is not believed: the store began empty.
+    std::optional<Error> distrusted;
+    std::string kept_as;       ///< the file's new name; empty when there was none
+    bool time_unknown = false; ///< the clock is behind what the store has seen
+};
+
+/// DRAFT-GAP(key-store): the keys of one program in one sealed file (docs/store.md). A change is on
+/// the disk before the call returns, and one that failed did not happen: find() says what a restart
+/// would find (but see KeyStore::erase). Should the disk fail at the very last step and again when
+/// the old file is put back, the error says that a restart may find the change done. Without a key
+/// encryption key it all lives in memory only.
+class SealedKeyStore final : public KeyStore {
+public:
+    /// StoreFailed: the file can neither be read nor set aside now; it is as it was.
+    [[nodiscard]] static Result<std::unique_ptr<SealedKeyStore>>
+    open(StorePlace place, StoreParts parts, Keks keks, std::size_t limit = kMostRecords);
+
+    /// Beside KeyStore's: StoreFailed, RandomFailed; InvalidArgument for what no file could hold.
+    [[nodiscard]] Result<void> put(KeyRecord record) override;
+    [[nodiscard]] Result<void> erase(std::string_view device_id) override;
+    [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
+    [[nodiscard]] std::vector<const KeyRecord*> all() const override;
+
+    /// Several keys and what is remembered of them, in one change. Unknown devices are no error.
+    [[nodiscard]] Result<void> erase_all(std::span<const std::string> device_ids, Memory after);
+    [[nodiscard]] const Memory& memory() const { return snapshot_.memory; }
+    [[nodiscard]] Result<void> remember(Memory memory); ///< nothing is written when it is the same
+
+    /// What only the program can see (the UICC holds another RAND or B-TID than memory() says): the
+    /// file is an old copy. As at the start: set aside, empty from now on, report() says why.
+    [[nodiscard]] Result<void> distrust(Error why);
+    /// The wall clock is right, by somebody who knows: ends KeyRecord::time_unknown.
+    void trust_time();
+    /// Seals under `next` from now on; again with the same key it does nothing. NotReady in memory.
+    [[nodiscard]] Result<void> rekey(const Kek& next);
+
+    [[nodiscard]] bool persistent() const { return file_.has_value(); }
+    [[nodiscard]] const LoadReport& report() const { return report_; }
+    [[nodiscard]] std::uint64_t generation() const { return snapshot_.generation; }
+    void clear() { snapshot_.records.clear(); } ///< wipes the keys in memory and leaves the file
+
+private:
+    SealedKeyStore(StoreParts parts, std::size_t limit) : parts_(std::move(parts)), limit_(limit) {}
+    void adopt(Snapshot snapshot);
+    void stamp();
+    [[nodiscard]] Result<void> commit();
+    [[nodiscard]] std::vector<KeyRecord>::iterator place_of(std::string_view device_id);
+
+    StoreParts parts_;
+    std::size_t limit_;
+    std::optional<StoreFile> file_; ///< nothing: in memory only
+    Snapshot snapshot_;
+    LoadReport report_;
+};
+
+} // namespace mtkey::store

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/directory.hpp"
+#include "store/kek.hpp"
+#include "store/snapshot.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mtkey::store {
+
+/// Where a sealed file lives and whose it is.
+struct StorePlace {
+    std::string directory;           ///< exists; of root or us, not writable by others
+    std::string runtime_directory;   ///< in a tmpfs, kept over restarts; empty: no generation file
+    std::string store_id = "mtkeyd"; ///< at most 255 octets
+    std::span<const Layout> layouts = kLayouts;
+};
+
+/// StoreFailed; makes no allocation of its own.
+[[nodiscard]] inline std::unexpected<Error> out_of_memory() {
+    return fail(Errc::StoreFailed, "out of memory");
+}
+
+/// Owns the sealed file on the disk and the generation file beside it: reads, replaces and sets
+/// aside; knows nothing of what is in it.
+class StoreFile {
+public:
+    /// `files` and `random` are borrowed; `keks.current` is there. StoreFailed.
+    [[nodiscard]] static Result<StoreFile>
+    open(StorePlace place, FileOps& files, RandomSource& random, const BootId& boot_id, Keks keks);
+
+    /// Nothing: there never was one. StoreFailed: it cannot be read now. Any other error: what
+    /// stands there is not to be believed (altered, of another key, older than this boot has seen).
+    [[nodiscard]] Result<std::optional<Snapshot>> read();
+    /// Replaces the file; sets `snapshot.generation`. On failure the old file stands, unless the
+    /// error says that it could not be put back. StoreFailed, RandomFailed, LimitExceeded,
+    /// InvalidArgument.
+    [[nodiscard]] Result<void> write(Snapshot& snapshot);
+    /// Takes the file away to another name, which is returned; empty when there is none.
+    [[nodiscard]] Result<std::string> set_aside();
+    /// write() under `next`, which is the key from then on; nothing when it is already.
+    [[nodiscard]] Result<void> rekey(const Kek& next, Snapshot& snapshot);
+
+private:
+    StoreFile(StorePlace place, RandomSource& random, const BootId& boot_id, Directory directory,
+              Keks keks)
+        : place_(std::move(place)),
+          random_(&random),
+          boot_id_(boot_id),
+          directory_(std::move(directory)),
+          keks_(std::move(keks)) {}
+    [[nodiscard]] Result<std::uint64_t> read_floor(std::span<const Kek* const> keks) const;
+    [[nodiscard]] Result<std::optional<Replacement>> prepare_floor(std::uint64_t generation) const;
+    [[nodiscard]] Result<void> replace(ByteView file, std::uint64_t generation);
+    [[nodiscard]] bool restore() const;
+
+    StorePlace place_;
+    RandomSource* random_;
+    BootId boot_id_;
+    Directory directory_;
+    std::optional<Directory> runtime_;
+    Keks keks_;                         ///< current: the one that the file is sealed under
+    Bytes file_;                        ///< as it stands on the disk; empty: there is none
+    std::uint64_t next_generation_ = 1; ///< never given twice, whatever fails
+};
+
+} // namespace mtkey::store
