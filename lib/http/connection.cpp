@@ -19,7 +19,10 @@ constexpr std::size_t kMostDiscarded = 256 * 1024;
 } // namespace
 
 Connection::Connection(ConnectionHost& host, std::unique_ptr<Stream> stream, std::string address)
-    : host_(host), stream_(std::move(stream)), timer_(stream_->socket().get_executor()) {
+    : host_(host),
+      stream_(std::move(stream)),
+      timer_(stream_->socket().get_executor()),
+      pause_(stream_->socket().get_executor()) {
     peer_.address = std::move(address);
 }
 
@@ -70,6 +73,7 @@ void Connection::close() {
     }
     closed_ = true;
     timer_.cancel();
+    pause_.cancel();
     stream_->close();
     wipe(out_);
     wipe(std::span<std::uint8_t>(buffer_));
@@ -161,16 +165,44 @@ void Connection::answer(HttpResponse response, bool keep_alive) {
     }
     out_ = std::move(*text);
     arm(std::chrono::seconds(host_.settings().request_seconds));
+    if (host_.settings().shape) {
+        shaped_ = host_.settings().shape(std::move(out_));
+        std::ranges::reverse(shaped_.pieces);
+        write_pieces(keep_alive && !shaped_.close);
+    } else {
+        write(keep_alive);
+    }
+}
+
+void Connection::write(bool keep_alive) {
     stream_->write(as_octets(out_), then([this, keep_alive](error_code code, std::size_t) {
                        wipe(out_);
                        if (code) {
                            close();
+                       } else if (!shaped_.pieces.empty()) {
+                           write_pieces(keep_alive);
                        } else if (keep_alive) {
                            next_request();
                        } else {
                            finish();
                        }
                    }));
+}
+
+/// The next of them is the last of the list.
+void Connection::write_pieces(bool keep_alive) {
+    if (shaped_.pieces.empty()) {
+        close();
+        return;
+    }
+    out_ = std::move(shaped_.pieces.back().octets);
+    pause_.expires_after(shaped_.pieces.back().pause);
+    shaped_.pieces.pop_back();
+    pause_.async_wait([step = then([this, keep_alive](error_code code, std::size_t) {
+                           if (!code) {
+                               write(keep_alive);
+                           }
+                       })](error_code code) { step(code, 0); });
 }
 
 void Connection::refuse(const Error& error) {

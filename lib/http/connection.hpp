@@ -51,6 +51,8 @@ private:
     void take_in(ByteView octets);
     void serve();
     void answer(HttpResponse response, bool keep_alive);
+    void write(bool keep_alive);
+    void write_pieces(bool keep_alive);
     void refuse(const Error& error);
     void finish();
     void discard();
@@ -63,6 +65,8 @@ private:
     std::array<std::uint8_t, 4096> buffer_{};
     std::size_t discarded_ = 0;
     std::string out_;
+    ShapedAnswer shaped_; ///< what is left of it
+    boost::asio::steady_timer pause_;
     std::chrono::steady_clock::time_point end_; ///< of its age
     bool head_ = false;
     bool closed_ = false;

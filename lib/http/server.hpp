@@ -3,6 +3,7 @@
 
 #include "base/http_message.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,16 @@ struct TlsServerSettings {
     bool require_client_certificate = true; ///< the handshake fails without a valid one
 };
 
+/// What a test's server sends in the place of an answer: the octets of each piece after a pause.
+struct ShapedAnswer {
+    struct Piece {
+        std::chrono::milliseconds pause{0};
+        std::string octets;
+    };
+    std::vector<Piece> pieces;
+    bool close = false; ///< the connection ends with the last piece
+};
+
 struct ServerSettings {
     std::string listen = "127.0.0.1:0"; ///< "host:port"; port 0 = any, see Server::port()
     bool tls = false;
@@ -34,6 +45,9 @@ struct ServerSettings {
                                        ///< when it began
     unsigned request_seconds =
         10; ///< from the first octet of a request to its last, and for the TLS handshake
+    /// Test tool: gets the octets of each answer to a request, and decides what goes out. Empty:
+    /// the answer as it is.
+    std::function<ShapedAnswer(std::string answer)> shape{};
 };
 
 /// What the TLS handshake proved about the client; empty on plain HTTP.
