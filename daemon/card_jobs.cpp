@@ -74,7 +74,12 @@ http::ClientSettings CardWork::bsf_settings() const {
     out.tls = config_.bsf.tls;
     out.tls_settings.ca_file = config_.bsf.ca;
     out.tls_settings.system_trust = config_.bsf.ca.empty();
+    out.tls_settings.lowest = config_.bsf.tls_min;
+    out.tls_settings.certificate_file = config_.bsf.certificate;
+    out.tls_settings.private_key_file = config_.bsf.key;
     out.local_address = config_.bsf.local_address;
+    out.interface = config_.bsf.interface;
+    out.retries = 3;
     out.unreachable = Errc::BsfUnreachable;
     out.run_timeout = std::chrono::seconds(30); // one client is one run
     return out;
@@ -95,11 +100,14 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     how.policy = config_.gba.mode;
     how.allow_downgrade = config_.gba.allow_downgrade;
     how.require_rspauth = config_.bsf.require_rspauth;
+    how.tmpi = config_.gba.tmpi;
+    how.use_next_nonce = config_.bsf.use_nextnonce;
 
     const auto bsf = ports_.bsf(std::move(settings));
     const Interruption::Watched watched(interruption_, *bsf);
     InterruptibleCard interruptible(card, interruption_);
-    auto context = gba::bootstrap(interruptible, *bsf, clock_, random_, how, run_events());
+    auto context =
+        gba::bootstrap(interruptible, *bsf, clock_, random_, how, run_events(), &open_->ub_memory);
     if (!context && context.error().code == Errc::PeerUntrusted) {
         context.error().code = Errc::BsfUntrusted; // TLS of Ub
     }

@@ -59,6 +59,7 @@ public:
     explicit HttpBsf(http::ClientSettings settings) : client_(std::move(settings)) {}
     [[nodiscard]] std::string_view fqdn() const override { return client_.fqdn(); }
     [[nodiscard]] bool authenticated() const override { return client_.authenticated(); }
+    [[nodiscard]] Result<void> connect() override { return client_.connect(); }
     [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
         return client_.exchange(request);
     }

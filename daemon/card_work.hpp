@@ -65,6 +65,7 @@ private:
         std::string impi;
         std::string uicc; ///< hash of the identity
         bool pin_shown = false;
+        gba::UbMemory ub_memory{};
     };
     /// The context is kept and not used.
     struct Grace {

@@ -2,13 +2,13 @@
 #include "daemon/config.hpp"
 
 #include "base/config_table.hpp"
-#include "http/client.hpp"
 #include "kdf/local_mt.hpp"
 #include "local/messages.hpp"
 #include "uicc/at_tty.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #ifndef MTKEY_PLUGIN_DIR
 #define MTKEY_PLUGIN_DIR "/usr/lib/mtkeyd/plugins"
@@ -108,6 +108,10 @@ Result<GbaConfig> read_gba(ConfigTable table) {
                : mode == "require-uicc" ? gba::ModePolicy::RequireUicc
                                         : gba::ModePolicy::MeOnly;
     out.allow_downgrade = MTKEY_TRY(table.flag_or("allow_downgrade", false));
+    const auto tmpi = MTKEY_TRY(table.word_or("tmpi", "auto", {"auto", "always", "never"}));
+    out.tmpi = tmpi == "auto"     ? gba::TmpiPolicy::Auto
+               : tmpi == "always" ? gba::TmpiPolicy::Always
+                                  : gba::TmpiPolicy::Never;
     MTKEY_CHECK(table.finish());
     return out;
 }
@@ -135,12 +139,32 @@ Result<BsfConfig> read_bsf(ConfigTable table) {
     }
     out.tls = MTKEY_TRY(table.flag_or("tls", false));
     out.ca = table.resolve(MTKEY_TRY(table.text_or("ca", "")));
+    out.tls_min = MTKEY_TRY(table.word_or("tls_min", "1.2", {"1.2", "1.3"})) == "1.2"
+                      ? http::TlsVersion::Tls12
+                      : http::TlsVersion::Tls13;
+    out.certificate = table.resolve(MTKEY_TRY(table.text_or("certificate", "")));
+    out.key = table.resolve(MTKEY_TRY(table.text_or("key", "")));
+    if (out.certificate.empty() != out.key.empty()) {
+        return table.error(out.key.empty() ? "certificate" : "key", "stands alone",
+                           "write both, or leave both out");
+    }
+    if (!out.tls && !(out.ca + out.certificate).empty()) {
+        return table.error(out.ca.empty() ? "certificate" : "ca", "is of no use without TLS",
+                           "write tls = true, or leave it out");
+    }
     out.local_address = MTKEY_TRY(table.text_or("local_address", ""));
     if (!out.local_address.empty() && !is_ip_address(out.local_address)) {
         return table.error("local_address", "is no IP address",
                            "write an address of this machine, e.g. \"192.0.2.7\"");
     }
+    out.interface = MTKEY_TRY(table.text_or("interface", ""));
+    if (out.interface.size() >= IFNAMSIZ ||
+        out.interface.find_first_of("/ ") != std::string::npos) {
+        return table.error("interface", "is no name of a network interface",
+                           "write e.g. \"wwan0\"");
+    }
     out.require_rspauth = MTKEY_TRY(table.flag_or("require_rspauth", true));
+    out.use_nextnonce = MTKEY_TRY(table.flag_or("use_nextnonce", true));
     MTKEY_CHECK(table.finish());
     return out;
 }

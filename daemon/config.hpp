@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "gba/bootstrapping.hpp"
+#include "http/client.hpp"
 #include "keys/naf_list.hpp"
 #include "uicc/at_channel.hpp"
 #include "uicc/directory.hpp"
@@ -37,6 +38,7 @@ struct UiccConfig {
 struct GbaConfig {
     gba::ModePolicy mode = gba::ModePolicy::PreferUicc;
     bool allow_downgrade = false;
+    gba::TmpiPolicy tmpi = gba::TmpiPolicy::Auto;
 };
 
 struct BsfConfig {
@@ -44,8 +46,13 @@ struct BsfConfig {
     std::string address; ///< "" = the FQDN and port 80 or 443
     bool tls = false;
     std::string ca; ///< PEM; "" with tls = the system's trust
+    http::TlsVersion tls_min = http::TlsVersion::Tls12;
+    std::string certificate; ///< PEM, our own; "" = none
+    std::string key;         ///< its private key, PEM, 0600
     std::string local_address;
+    std::string interface;
     bool require_rspauth = true;
+    bool use_nextnonce = true;
 };
 
 /// One static approval: until agents come, the only way for a device to be allowed.

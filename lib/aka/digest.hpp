@@ -14,18 +14,22 @@
 
 namespace mtkey::aka {
 
-/// Parameters of one Digest header (RFC 7616 section 3): names in lower case, values unquoted and
-/// unescaped. A repeated name is an Error. At most 32 parameters, 4096 octets.
+/// Parameters of one Digest header (RFC 7616 section 3), values unquoted and unescaped. A repeated
+/// name is an Error. At most 32 parameters, 4096 octets.
 class DigestParameters {
 public:
-    /// `header`: the value of WWW-Authenticate or Authorization (scheme "Digest" required, one
-    /// challenge), or of Authentication-Info (no scheme).
+    using Values = std::vector<std::pair<std::string, std::string>>;
+
+    /// `header`: the value of WWW-Authenticate or Authorization: scheme "Digest" required, one
+    /// challenge, names in any case.
     static Result<DigestParameters> parse_challenge(std::string_view header);
+    /// `header`: the value of Authentication-Info: no scheme, names as they stand there.
     static Result<DigestParameters> parse_info(std::string_view header);
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
+    [[nodiscard]] const Values& all() const { return values_; } ///< in their order
 
 private:
-    std::vector<std::pair<std::string, std::string>> values_;
+    Values values_;
 };
 
 /// The inputs of the Digest arithmetic with qop=auth-int, algorithm AKAv1-MD5 (RFC 2617, RFC 3310

@@ -92,11 +92,11 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-using Values = std::vector<std::pair<std::string, std::string>>;
+using Values = DigestParameters::Values;
 
 /// name "=" ( token | quoted-string ), separated by commas; a list may have empty elements (RFC
 /// 9110 section 5.6.1).
-Result<Values> parse_list(Cursor cursor) {
+Result<Values> parse_list(Cursor cursor, bool fold_names) {
     Values values;
     for (;;) {
         cursor.skip_spaces();
@@ -106,7 +106,8 @@ Result<Values> parse_list(Cursor cursor) {
         if (cursor.take(',')) {
             continue;
         }
-        const std::string name = lower(cursor.take_while(is_token_char));
+        const auto spelt = cursor.take_while(is_token_char);
+        const std::string name = fold_names ? lower(spelt) : std::string(spelt);
         cursor.skip_spaces();
         // A second challenge ends up here: its scheme is followed by no '='.
         if (name.empty() || !cursor.take('=')) {
@@ -152,7 +153,7 @@ Result<DigestParameters> DigestParameters::parse_challenge(std::string_view head
         return refuse("scheme is not Digest");
     }
     DigestParameters out;
-    out.values_ = MTKEY_TRY(parse_list(cursor));
+    out.values_ = MTKEY_TRY(parse_list(cursor, true));
     return out;
 }
 
@@ -161,13 +162,13 @@ Result<DigestParameters> DigestParameters::parse_info(std::string_view header) {
         return refuse("above 4096 octets");
     }
     DigestParameters out;
-    out.values_ = MTKEY_TRY(parse_list(Cursor(header)));
+    out.values_ = MTKEY_TRY(parse_list(Cursor(header), false));
     return out;
 }
 
 std::optional<std::string_view> DigestParameters::get(std::string_view name) const {
-    const auto found = std::ranges::find_if(
-        values_, [&](const auto& value) { return equal_ignoring_case(value.first, name); });
+    const auto found =
+        std::ranges::find_if(values_, [&](const auto& value) { return value.first == name; });
     if (found == values_.end()) {
         return std::nullopt;
     }

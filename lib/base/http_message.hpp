@@ -33,6 +33,9 @@ struct HttpRequest {
     std::string target = "/";
     HttpHeaders headers; ///< without Host, Content-Length, Connection: the client adds them
     std::string body;
+    /// The same octets may be sent again when the peer may not have seen them. If not, LinkLost
+    /// says that a kept connection ended before one octet of an answer.
+    bool repeatable = true;
 };
 
 struct HttpResponse {
@@ -51,6 +54,8 @@ public:
     /// True when the connection is TLS and the peer's certificate was verified for fqdn(). So it is
     /// false before the first exchange: nobody has been asked for a certificate yet.
     [[nodiscard]] virtual bool authenticated() const = 0;
+    /// Makes sure of a connection, where there is such a thing, without a request.
+    [[nodiscard]] virtual Result<void> connect() { return {}; }
     [[nodiscard]] virtual Result<HttpResponse> exchange(const HttpRequest& request) = 0;
 };
 

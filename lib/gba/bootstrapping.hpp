@@ -6,6 +6,7 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "gba/ub_memory.hpp"
 #include "kdf/naf_keys.hpp"
 #include "uicc/card_channel.hpp"
 #include "uicc/directory.hpp"
@@ -22,6 +23,10 @@ enum class Mode { GbaU, GbaMe };
 std::string_view to_text(Mode mode); ///< "gba-u", "gba-me"
 
 enum class ModePolicy { PreferUicc, RequireUicc, MeOnly };
+
+/// Whether a bootstrapping leaves a TMPI to the next one. With GBA_U it costs one more
+/// AUTHENTICATE(DE), and a record of EF_GBANL: Auto does without there.
+enum class TmpiPolicy { Auto, Always, Never };
 
 /// What a run needs to know about the subscriber, its card and the policy.
 struct RunSettings {
@@ -40,6 +45,12 @@ struct RunSettings {
     bool allow_downgrade =
         false; ///< 98 62 on DD may be retried with P2 81 behind an authenticated BSF
     bool require_rspauth = true;
+    TmpiPolicy tmpi = TmpiPolicy::Auto;
+    /// Begin with the challenge that the last answer of the BSF has announced, if it did: one HTTP
+    /// exchange where a run has two.
+    // DRAFT-GAP(next-nonce): TS 24.109 does not speak of it; RFC 7616 section 3.5 wants a client to
+    // use it.
+    bool use_next_nonce = true;
     std::chrono::seconds lifetime_cap = std::chrono::hours(24 * 7); ///< longer ones are clamped
 };
 
@@ -51,6 +62,9 @@ struct RunEvents {
     /// The card lists the GBA service, has no GBA context, and has answered the same challenge in
     /// the 3G context: remember it for this ICCID.
     std::function<void()> card_without_gba;
+    /// The BSF has said with a 503 or 429 when to come again (Retry-After); 0 to
+    /// kLongestRetryAfter.
+    std::function<void(std::chrono::seconds)> retry_after;
 };
 
 struct RunCounts {
@@ -117,8 +131,13 @@ private:
 /// SyncFailure (twice out of sync), MacFailure, BtidStale
 /// (the card has bootstrapped with somebody else meanwhile), ConfigInvalid (3G context, a UICC with
 /// GBA and no TLS).
+///
+/// There are two challenges at most: one that was kept or asked for, and one behind a
+/// resynchronisation or in place of a kept one that is stale. `memory`: what the last run of this
+/// application has left, and then what this one leaves; null = nothing.
 [[nodiscard]] Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf,
                                         const Clock& clock, RandomSource& random,
-                                        const RunSettings& settings, const RunEvents& events = {});
+                                        const RunSettings& settings, const RunEvents& events = {},
+                                        UbMemory* memory = nullptr);
 
 } // namespace mtkey::gba

@@ -32,6 +32,14 @@ std::unexpected<Error> refused(std::string why) {
     return fail(Errc::BsfBadAnswer, "challenge of the BSF: " + std::move(why), 401);
 }
 
+Result<uicc::Challenge> aka_of(std::string_view nonce) {
+    const auto aka = aka::parse_nonce(nonce);
+    if (!aka) {
+        return refused("nonce without RAND and AUTN");
+    }
+    return uicc::Challenge{.rand = aka->rand, .autn = aka->autn};
+}
+
 } // namespace
 
 Result<DigestChallenge> accept_challenge(const HttpHeaders& headers, std::string_view bsf_fqdn) {
@@ -58,20 +66,28 @@ Result<DigestChallenge> accept_challenge(const HttpHeaders& headers, std::string
     if (!nonce) {
         return refused("no nonce");
     }
-    const auto aka = aka::parse_nonce(*nonce);
-    if (!aka) {
-        return refused("nonce without RAND and AUTN");
-    }
     DigestChallenge challenge;
+    challenge.aka = MTKEY_TRY(aka_of(*nonce));
     challenge.realm = std::string(bsf_fqdn);
     challenge.nonce = std::string(*nonce);
-    challenge.aka = {.rand = aka->rand, .autn = aka->autn};
     if (const auto opaque = parameters->get("opaque")) {
         if (!aka::quote(*opaque)) {
             return refused("opaque that cannot be echoed");
         }
         challenge.opaque = std::string(*opaque);
     }
+    return challenge;
+}
+
+Result<DigestChallenge> accept_next_nonce(const std::string& next_nonce,
+                                          const DigestChallenge& answered) {
+    DigestChallenge challenge = answered; // realm and opaque stay
+    challenge.aka = MTKEY_TRY(aka_of(next_nonce));
+    if (challenge.aka == answered.aka) {
+        return refused("nextnonce repeats RAND and AUTN");
+    }
+    challenge.nonce = next_nonce;
+    challenge.kept = true;
     return challenge;
 }
 

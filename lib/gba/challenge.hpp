@@ -17,6 +17,7 @@ struct DigestChallenge {
     std::string nonce; ///< as it stood there: it is hashed and echoed
     std::optional<std::string> opaque;
     uicc::Challenge aka;
+    bool kept = false; ///< nextnonce of an earlier run: the BSF may have forgotten it
 };
 
 /// The only way to a DigestChallenge, so that the card sees no RAND and AUTN of a challenge that
@@ -26,5 +27,10 @@ struct DigestChallenge {
 /// and nonce holds RAND and AUTN.
 [[nodiscard]] Result<DigestChallenge> accept_challenge(const HttpHeaders& headers,
                                                        std::string_view bsf_fqdn);
+
+/// The challenge for the next run that the answer to `answered` brings by its nextnonce (RFC 7616
+/// section 3.5). BsfBadAnswer unless it holds RAND and AUTN, and others than `answered`.
+[[nodiscard]] Result<DigestChallenge> accept_next_nonce(const std::string& next_nonce,
+                                                        const DigestChallenge& answered);
 
 } // namespace mtkey::gba

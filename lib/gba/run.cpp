@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace mtkey::gba {
 namespace {
@@ -121,14 +122,30 @@ Result<Run::CardOutcome> Run::authenticate(const uicc::Challenge& challenge) {
     return second;
 }
 
+Result<DigestChallenge> Run::first_challenge() {
+    if (memory_.next_challenge && settings_.use_next_nonce) {
+        // Nothing is risked for a BSF that is not there, and behind TLS it is known who it is.
+        MTKEY_CHECK(ub_.connect());
+        return *std::exchange(memory_.next_challenge, std::nullopt);
+    }
+    auto challenge = ub_.ask();
+    const bool perhaps_tmpi = !challenge && (challenge.error().code == Errc::BsfRejected ||
+                                             challenge.error().code == Errc::BsfBadAnswer);
+    if (!memory_.tmpi || !perhaps_tmpi) {
+        return challenge;
+    }
+    // DRAFT-GAP(unknown-tmpi): how a BSF says that it does not know a TMPI. Ours answers 401
+    // without RAND and AUTN; whatever else is no challenge is taken for the same, once.
+    log(LogLevel::Notice, "the BSF does not take the TMPI: with the IMPI again");
+    memory_.tmpi.reset();
+    ub_.identify_as(settings_.impi);
+    return ub_.ask();
+}
+
 Result<DigestChallenge> Run::resynchronise(const DigestChallenge& refused,
                                            const uicc::SyncFailure& sync) {
     log(LogLevel::Notice, "the UICC is out of sync with the network: resynchronisation");
-    auto challenge = MTKEY_TRY(ub_.resynchronise(refused, sync.auts));
-    if (challenge.aka == refused.aka) {
-        return fail(Errc::BsfBadAnswer, "after AUTS the challenge that the UICC has just refused");
-    }
-    return challenge;
+    return ub_.resynchronise(refused, sync.auts);
 }
 
 /// Validity is counted from the BSF's own time where it tells it, so that a wrong clock here does
@@ -175,31 +192,40 @@ Result<void> Run::write_gbabp(const Context& context, const BsfDocument& documen
     return written;
 }
 
-Result<Context> Run::execute() {
-    if (settings_.impi.empty() || settings_.lifetime_cap <= std::chrono::seconds(0)) {
-        return fail(Errc::InvalidArgument, "a run needs an IMPI and a lifetime cap");
+Result<std::string> Run::derive_tmpi(const Context& context) {
+    if (context.mode_ == Mode::GbaMe) {
+        return kdf::tmpi(*context.ks_, context.rand_, context.impi_, bsf_.fqdn());
     }
-    MTKEY_CHECK(choose_mode());
-    auto challenge = MTKEY_TRY(ub_.ask());
-    auto outcome = MTKEY_TRY(authenticate(challenge.aka));
-    if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
-        challenge = MTKEY_TRY(resynchronise(challenge, *sync));
-        outcome = MTKEY_TRY(authenticate(challenge.aka));
-        if (std::holds_alternative<uicc::SyncFailure>(outcome)) {
-            return fail(Errc::SyncFailure, "out of sync again after a resynchronisation");
+    const auto bsf_id = MTKEY_TRY(kdf::bsf_id(bsf_.fqdn()));
+    return kdf::tmpi(MTKEY_TRY(context.derive_on_card(card_, bsf_id.octets())));
+}
+
+/// For the next run. The bootstrapping is good without it.
+void Run::remember(const DigestChallenge& answered, const Ub::Accepted& accepted,
+                   const Context& context) {
+    memory_.tmpi.reset();
+    memory_.next_challenge.reset();
+    if (accepted.knows_tmpi &&
+        (settings_.tmpi == TmpiPolicy::Always ||
+         (settings_.tmpi == TmpiPolicy::Auto && context.mode_ == Mode::GbaMe))) {
+        if (auto tmpi = derive_tmpi(context)) {
+            memory_.tmpi = *std::move(tmpi);
+        } else {
+            log_warning("no TMPI", tmpi.error());
         }
     }
-    auto& answer = std::get<CardAnswer>(outcome);
-    if (gba_context_missing_ && events_.card_without_gba) {
-        events_.card_without_gba();
+    if (accepted.next_nonce) {
+        if (auto next = accept_next_nonce(*accepted.next_nonce, answered)) {
+            memory_.next_challenge = *std::move(next);
+        } else {
+            log_warning("nextnonce is left aside", next.error());
+        }
     }
-    if (answer.res.size() < kShortRes && !bsf_.authenticated()) {
-        log(LogLevel::Warning, "RES is short enough to be found from one captured answer: use TLS");
-    }
+}
 
-    const BootTime asked_at = clock_.boot_now();
-    const auto body = MTKEY_TRY(ub_.answer(challenge, answer.res, settings_.require_rspauth));
-    const auto document = MTKEY_TRY(parse_bsf_document(as_octets(body)));
+Result<Context> Run::complete(const DigestChallenge& challenge, CardAnswer answer,
+                              const Ub::Accepted& accepted, BootTime asked_at) {
+    const auto document = MTKEY_TRY(parse_bsf_document(as_octets(accepted.body)));
     Context context;
     MTKEY_CHECK(set_lifetime(context, document, asked_at));
     context.mode_ = answer.mode;
@@ -214,14 +240,62 @@ Result<Context> Run::execute() {
     context.ks_ = std::move(answer.ks);
     context.counts_ = {.http_exchanges = ub_.exchanges(),
                        .bootstrapping_authenticates = authenticates_};
+    remember(challenge, accepted, context);
     return context;
+}
+
+Result<Context> Run::execute() {
+    if (settings_.impi.empty() || settings_.lifetime_cap <= std::chrono::seconds(0)) {
+        return fail(Errc::InvalidArgument, "a run needs an IMPI and a lifetime cap");
+    }
+    MTKEY_CHECK(choose_mode());
+    auto challenge = MTKEY_TRY(first_challenge());
+    for (bool second = false;; second = true) {
+        auto outcome = MTKEY_TRY(authenticate(challenge.aka));
+        DigestChallenge next;
+        if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
+            if (second) {
+                return fail(Errc::SyncFailure, "out of sync with the second challenge as well");
+            }
+            next = MTKEY_TRY(resynchronise(challenge, *sync));
+        } else {
+            auto& answer = std::get<CardAnswer>(outcome);
+            if (gba_context_missing_ && events_.card_without_gba) {
+                events_.card_without_gba();
+            }
+            if (answer.res.size() < kShortRes && !bsf_.authenticated()) {
+                log(LogLevel::Warning,
+                    "RES is short enough to be found from one captured answer: use TLS");
+            }
+            const BootTime asked_at = clock_.boot_now();
+            auto answered = MTKEY_TRY(ub_.answer(challenge, answer.res, settings_.require_rspauth));
+            if (const auto* accepted = std::get_if<Ub::Accepted>(&answered)) {
+                return complete(challenge, std::move(answer), *accepted, asked_at);
+            }
+            log(LogLevel::Notice, "the challenge that the BSF had announced is stale");
+            next = std::move(std::get<DigestChallenge>(answered));
+        }
+        if (next.aka == challenge.aka) {
+            return fail(Errc::BsfBadAnswer, "the challenge that has just been answered, again");
+        }
+        challenge = std::move(next);
+    }
 }
 
 Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf, const Clock& clock,
                           RandomSource& random, const RunSettings& settings,
-                          const RunEvents& events) {
+                          const RunEvents& events, UbMemory* memory) {
+    UbMemory none;
+    UbMemory& kept = memory == nullptr ? none : *memory;
+    if (kept.bsf_fqdn != bsf.fqdn() || kept.impi != settings.impi) {
+        kept = {std::string(bsf.fqdn()), settings.impi, std::nullopt, std::nullopt};
+    }
     try {
-        return Run(card, bsf, clock, random, settings, events).execute();
+        auto context = Run(card, bsf, clock, random, settings, events, kept).execute();
+        if (!context && context.error().code == Errc::BsfRejected) {
+            kept.tmpi.reset(); // perhaps for its sake: the next run shows the IMPI
+        }
+        return context;
     } catch (const std::bad_alloc&) { // the secure heap has an end
         return fail(Errc::LimitExceeded, "no memory for a bootstrapping");
     }

@@ -16,13 +16,15 @@ namespace mtkey::gba {
 class Run {
 public:
     Run(uicc::CardChannel& card, HttpExchange& bsf, const Clock& clock, RandomSource& random,
-        const RunSettings& settings, const RunEvents& events)
+        const RunSettings& settings, const RunEvents& events, UbMemory& memory)
         : card_(card),
           bsf_(bsf),
           clock_(clock),
           settings_(settings),
           events_(events),
-          ub_(bsf, clock, random, settings.impi) {}
+          memory_(memory),
+          ub_(bsf, clock, random, events, memory.tmpi.value_or(settings.impi),
+              settings.tmpi != TmpiPolicy::Never) {}
 
     [[nodiscard]] Result<Context> execute();
 
@@ -36,12 +38,19 @@ private:
     using CardOutcome = std::variant<CardAnswer, uicc::SyncFailure>;
 
     [[nodiscard]] Result<void> choose_mode();
+    /// The one that was kept, or one that the BSF is asked for.
+    [[nodiscard]] Result<DigestChallenge> first_challenge();
     /// With the mode chosen and the fallback that the answer allows, on the same RAND and AUTN.
     [[nodiscard]] Result<CardOutcome> authenticate(const uicc::Challenge& challenge);
     [[nodiscard]] Result<CardOutcome> authenticate_once(const uicc::Challenge& challenge);
     [[nodiscard]] bool fall_back(const Error& error);
     [[nodiscard]] Result<DigestChallenge> resynchronise(const DigestChallenge& refused,
                                                         const uicc::SyncFailure& sync);
+    [[nodiscard]] Result<Context> complete(const DigestChallenge& challenge, CardAnswer answer,
+                                           const Ub::Accepted& accepted, BootTime asked_at);
+    void remember(const DigestChallenge& answered, const Ub::Accepted& accepted,
+                  const Context& context);
+    [[nodiscard]] Result<std::string> derive_tmpi(const Context& context);
     [[nodiscard]] Result<void> set_lifetime(Context& context, const BsfDocument& document,
                                             BootTime asked_at) const;
     [[nodiscard]] Result<void> write_gbabp(const Context& context, const BsfDocument& document);
@@ -51,6 +60,7 @@ private:
     const Clock& clock_;
     const RunSettings& settings_;
     const RunEvents& events_;
+    UbMemory& memory_;
     Ub ub_;
     Mode mode_ = Mode::GbaMe;
     bool fell_back_ = false;

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gba/ub.hpp"
 
-#include "aka/digest.hpp"
 #include "base/encoding.hpp"
 #include "base/http_date.hpp"
 #include "base/log.hpp"
+#include "gba/authentication_info.hpp"
 #include "gba/bsf_document.hpp"
+
+#include <algorithm>
 
 namespace mtkey::gba {
 namespace {
+
+constexpr unsigned kTooManyRequests = 429;
+constexpr unsigned kUnavailable = 503;
+// The product token of those that know of TMPI (TS 33.220 clause 4.5.2).
+constexpr std::string_view kTmpiToken = "3gpp-gba-tmpi";
+constexpr std::string_view kUserAgent = "Bootstrapping Client Agent";
 
 /// What the HTTP client says, in the words of a run.
 Error bsf_error(Error error) {
     switch (error.code) {
     case Errc::IoFailed:
+    case Errc::LinkLost:
         error.code = Errc::BsfUnreachable;
         break;
     case Errc::Malformed:
@@ -32,21 +41,11 @@ std::unexpected<Error> status_error(unsigned status) {
     if (status == 403) {
         return fail(Errc::BsfRejected, context, status);
     }
-    if (status >= 500 && status <= 599) {
+    if ((status >= 500 && status <= 599) || status == kTooManyRequests) {
         return fail(Errc::BsfUnreachable, context, status);
     }
     // Redirects too: realm, Host and NAF keys are bound to the name that we asked.
     return fail(Errc::BsfBadAnswer, context, status);
-}
-
-aka::DigestInputs digest_inputs(std::string_view impi, const DigestChallenge& challenge,
-                                const std::string& cnonce) {
-    aka::DigestInputs inputs;
-    inputs.username = std::string(impi);
-    inputs.realm = challenge.realm;
-    inputs.nonce = challenge.nonce;
-    inputs.cnonce = cnonce;
-    return inputs;
 }
 
 /// Authorization of TS 24.109 annex A.4. `auts` is empty but for a resynchronisation.
@@ -65,36 +64,6 @@ Result<std::string> authorization(const aka::DigestInputs& inputs, const std::st
         header += ", auts=\"" + std::string(auts) + "\"";
     }
     return header;
-}
-
-/// Nothing of the answer may be used before this has succeeded (threats N3). Authentication-Info
-/// says who made the body, and with cnonce and nc for which request.
-Result<void> verify_rspauth(const HttpResponse& response, const aka::DigestInputs& inputs,
-                            const SecretBytes& res, bool require_rspauth) {
-    const auto untrusted = [](const char* why) {
-        return fail(Errc::BsfUntrusted, std::string("Authentication-Info: ") + why);
-    };
-    const auto fields = response.headers.all("Authentication-Info");
-    if (fields.empty() && !require_rspauth) {
-        return {};
-    }
-    if (fields.size() != 1) {
-        return untrusted(fields.empty() ? "missing" : "stands more than once");
-    }
-    const auto info = aka::DigestParameters::parse_info(fields.front());
-    if (!info) {
-        return untrusted("not readable");
-    }
-    if (info->get("qop") != inputs.qop || info->get("cnonce") != inputs.cnonce ||
-        info->get("nc") != inputs.nc) {
-        return untrusted("qop, cnonce and nc are not those of the request");
-    }
-    const auto rspauth = info->get("rspauth");
-    const auto expected = aka::digest_rspauth(inputs, res.reveal(), as_octets(response.body));
-    if (!rspauth || !aka::digest_equal(expected, *rspauth)) {
-        return untrusted(rspauth ? "rspauth is wrong" : "no rspauth");
-    }
-    return {};
 }
 
 /// The media type without its parameters (RFC 9110 section 8.3.1).
@@ -117,16 +86,101 @@ Result<void> check_content(const HttpHeaders& headers) {
     return {};
 }
 
+/// "Bootstrapping Server; Release-6; 3gpp-gba-tmpi": peers separate tokens like this, RFC 9110 by
+/// spaces.
+bool knows_tmpi(const HttpHeaders& headers) {
+    for (std::string_view server : headers.all("Server")) {
+        while (!server.empty()) {
+            const auto end = std::min(server.find_first_of("; ,\t"), server.size());
+            if (server.substr(0, end) == kTmpiToken) {
+                return true;
+            }
+            server.remove_prefix(std::min(end + 1, server.size()));
+        }
+    }
+    return false;
+}
+
 } // namespace
 
-Result<HttpResponse> Ub::exchange(std::string authorization) {
+Result<void> Ub::connect() {
+    auto connected = bsf_.connect();
+    if (!connected) {
+        return std::unexpected(bsf_error(std::move(connected).error()));
+    }
+    return {};
+}
+
+Result<HttpResponse> Ub::exchange(std::string authorization, bool repeatable) {
     HttpRequest request;
-    request.headers.add("User-Agent", std::string(kUbUserAgent));
+    request.repeatable = repeatable;
+    std::string agent(kUserAgent);
+    if (with_tmpi_) {
+        agent.append("; ").append(kTmpiToken);
+    }
+    request.headers.add("User-Agent", std::move(agent));
     request.headers.add("Date", http_date(clock_.utc_now()));
     request.headers.add("Accept", "*/*");
     request.headers.add("Authorization", std::move(authorization));
     ++exchanges_;
     auto response = bsf_.exchange(request);
+    if (response) {
+        report_delay(*response);
+    }
+    return response;
+}
+
+void Ub::report_delay(const HttpResponse& response) const {
+    if (!events_.retry_after ||
+        (response.status != kUnavailable && response.status != kTooManyRequests)) {
+        return;
+    }
+    const auto field = response.headers.single("Retry-After");
+    if (!field || !*field) {
+        return;
+    }
+    if (const auto delay = parse_retry_after(**field, clock_.utc_now())) {
+        events_.retry_after(*delay);
+    }
+}
+
+std::string Ub::next_nc(const std::string& nonce) {
+    if (nonce != counted_nonce_) {
+        counted_nonce_ = nonce;
+        nc_ = 0;
+    }
+    ++nc_;
+    Bytes octets;
+    append_u16(octets, nc_ >> 16);
+    append_u16(octets, nc_ & 0xFFFF);
+    return to_hex(octets);
+}
+
+Result<aka::DigestInputs> Ub::new_inputs(const DigestChallenge& challenge) {
+    std::array<std::uint8_t, 16> cnonce{};
+    MTKEY_CHECK(random_.fill(cnonce));
+    aka::DigestInputs inputs;
+    inputs.username = username_;
+    inputs.realm = challenge.realm;
+    inputs.nonce = challenge.nonce;
+    inputs.cnonce = to_hex(cnonce);
+    return inputs;
+}
+
+Result<HttpResponse> Ub::exchange(const DigestChallenge& challenge, aka::DigestInputs& inputs,
+                                  ByteView password, std::string_view auts) {
+    const auto once = [&]() -> Result<HttpResponse> {
+        inputs.nc = next_nc(inputs.nonce);
+        return exchange(MTKEY_TRY(authorization(inputs, aka::digest_response(inputs, password, {}),
+                                                challenge.opaque, auts)),
+                        false);
+    };
+    auto response = once();
+    if (!response && response.error().code == Errc::LinkLost) {
+        // The kept connection was closed before it came through, as far as can be told: a BSF that
+        // has seen it all the same knows by nc that this is another request.
+        response = once();
+    }
     if (!response) {
         return std::unexpected(bsf_error(std::move(response).error()));
     }
@@ -140,32 +194,30 @@ Result<DigestChallenge> Ub::challenge_of(const HttpResponse& response) const {
     return accept_challenge(response.headers, bsf_.fqdn());
 }
 
-Result<std::string> Ub::make_cnonce() {
-    std::array<std::uint8_t, 16> octets{};
-    MTKEY_CHECK(random_.fill(octets));
-    return to_hex(octets);
-}
-
 Result<DigestChallenge> Ub::ask() {
-    const auto response = MTKEY_TRY(exchange("Digest username=" + MTKEY_TRY(aka::quote(impi_)) +
-                                             ", realm=" + MTKEY_TRY(aka::quote(bsf_.fqdn())) +
-                                             R"(, nonce="", uri="/", response="")"));
-    return challenge_of(response);
+    auto response = exchange("Digest username=" + MTKEY_TRY(aka::quote(username_)) +
+                                 ", realm=" + MTKEY_TRY(aka::quote(bsf_.fqdn())) +
+                                 R"(, nonce="", uri="/", response="")",
+                             true);
+    if (!response) {
+        return std::unexpected(bsf_error(std::move(response).error()));
+    }
+    return challenge_of(*response);
 }
 
 Result<DigestChallenge> Ub::resynchronise(const DigestChallenge& challenge,
                                           const std::array<std::uint8_t, 14>& auts) {
-    const auto inputs = digest_inputs(impi_, challenge, MTKEY_TRY(make_cnonce()));
-    const auto response = MTKEY_TRY(exchange(MTKEY_TRY(authorization(
-        inputs, aka::digest_response(inputs, {}, {}), challenge.opaque, to_base64(auts)))));
-    return challenge_of(response);
+    auto inputs = MTKEY_TRY(new_inputs(challenge));
+    return challenge_of(MTKEY_TRY(exchange(challenge, inputs, {}, to_base64(auts))));
 }
 
-Result<std::string> Ub::answer(const DigestChallenge& challenge, const SecretBytes& res,
-                               bool require_rspauth) {
-    const auto inputs = digest_inputs(impi_, challenge, MTKEY_TRY(make_cnonce()));
-    auto response = MTKEY_TRY(exchange(MTKEY_TRY(authorization(
-        inputs, aka::digest_response(inputs, res.reveal(), {}), challenge.opaque, {}))));
+Result<std::variant<Ub::Accepted, DigestChallenge>>
+Ub::answer(const DigestChallenge& challenge, const SecretBytes& res, bool require_rspauth) {
+    auto inputs = MTKEY_TRY(new_inputs(challenge));
+    auto response = MTKEY_TRY(exchange(challenge, inputs, res.reveal(), {}));
+    if (response.status == 401 && challenge.kept) {
+        return MTKEY_TRY(challenge_of(response));
+    }
     if (response.status == 401) {
         return fail(Errc::BsfRejected, "the BSF did not accept the UICC's answer", 401);
     }
@@ -176,9 +228,11 @@ Result<std::string> Ub::answer(const DigestChallenge& challenge, const SecretByt
         log(LogLevel::Warning, "bsf.require_rspauth is off: anybody on the way to the BSF can "
                                "forge B-TID and lifetime");
     }
-    MTKEY_CHECK(verify_rspauth(response, inputs, res, require_rspauth));
+    auto info = MTKEY_TRY(verify_authentication_info(response, inputs, challenge.opaque,
+                                                     res.reveal(), require_rspauth));
     MTKEY_CHECK(check_content(response.headers));
-    return std::move(response.body);
+    return Accepted{std::move(response.body), std::move(info.next_nonce),
+                    knows_tmpi(response.headers)};
 }
 
 } // namespace mtkey::gba

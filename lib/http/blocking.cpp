@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/blocking.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <optional>
 
@@ -50,6 +51,18 @@ Result<Lookup::Endpoints> Blocking::look_up(const std::string& host, std::uint16
     const std::lock_guard lock(mutex_);
     lookup_.reset();
     return found;
+}
+
+Result<void> Blocking::pause_until(SteadyTime end) {
+    const auto work = boost::asio::make_work_guard(io_);
+    io_.restart();
+    while (std::chrono::steady_clock::now() < end) {
+        if (cancelled()) {
+            return fail(Errc::Cancelled, "pause");
+        }
+        io_.run_one_until(end);
+    }
+    return {};
 }
 
 void Blocking::cancel() {

@@ -34,6 +34,8 @@ public:
                           const char* what, const std::function<void(Stream::Done)>& start);
     Result<Lookup::Endpoints> look_up(const std::string& host, std::uint16_t port,
                                       SteadyTime deadline);
+    /// Cancelled when somebody does so before `end`.
+    Result<void> pause_until(SteadyTime end);
     /// From any thread. For good: a cancel that comes between two operations is not lost.
     void cancel();
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/client.hpp"
 
+#include "base/http_date.hpp"
+#include "base/random.hpp"
 #include "base/secret.hpp"
 #include "http/blocking.hpp"
 #include "http/codec.hpp"
@@ -19,6 +21,7 @@ using boost::system::error_code;
 
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
+constexpr unsigned kUnavailable = 503;
 
 } // namespace
 
@@ -33,7 +36,18 @@ public:
     Result<HttpResponse> exchange(const HttpRequest& request) {
         const auto deadline = next_deadline();
         std::string text = MTKEY_TRY(encode(request, settings_.fqdn));
-        auto answer = exchange_until(deadline, text, request.method == "HEAD");
+        auto answer = exchange_until(deadline, request, text);
+        for (unsigned tries = 0; request.repeatable && tries < settings_.retries; ++tries) {
+            const auto next = std::chrono::steady_clock::now() + pause_behind(answer, tries);
+            if (!worth_another_try(answer) || next >= deadline) {
+                break;
+            }
+            if (!blocking_.pause_until(next)) {
+                answer = fail(Errc::Cancelled, settings_.fqdn);
+                break;
+            }
+            answer = exchange_until(deadline, request, text);
+        }
         // Both may have carried what only the peer may see.
         wipe(text);
         wipe(std::span<std::uint8_t>(buffer_));
@@ -60,16 +74,41 @@ private:
         return std::min(now + settings_.exchange_timeout, run_end_.value_or(SteadyTime::max()));
     }
 
-    std::unexpected<Error> unreachable(const std::string& why, const error_code& code = {}) const {
+    [[nodiscard]] bool worth_another_try(const Result<HttpResponse>& answer) const {
+        return answer ? answer->status == kUnavailable
+                      : refused_or_ended_ && answer.error().code == settings_.unreachable;
+    }
+
+    [[nodiscard]] std::chrono::milliseconds pause_behind(const Result<HttpResponse>& answer,
+                                                         unsigned tries) const {
+        std::array<std::uint8_t, 1> random{};
+        (void)SystemRandom().fill(random); // without it all wait the same
+        const auto longest = settings_.retry_pause * (1 << std::min(tries, 10U));
+        std::chrono::milliseconds pause = longest - longest * random[0] / 512;
+        if (answer) {
+            const auto field = answer->headers.single("Retry-After");
+            if (field && *field) {
+                const auto said = parse_retry_after(**field, SystemClock().utc_now());
+                pause = std::max<std::chrono::milliseconds>(pause,
+                                                            said.value_or(std::chrono::seconds(0)));
+            }
+        }
+        return pause;
+    }
+
+    std::unexpected<Error> unreachable(const std::string& why, const error_code& code = {}) {
+        const bool of_system = code.category() == boost::system::system_category();
+        refused_or_ended_ = code == asio::error::connection_refused ||
+                            code == asio::error::connection_reset ||
+                            code == asio::error::broken_pipe ||
+                            (code && !of_system); // the end, regular or over TLS without notice
         std::string text = settings_.fqdn;
         if (!settings_.address.empty()) {
             text += " at " + settings_.address;
         }
         text += ": " + why + (code ? ": " + code.message() : "");
         return fail(settings_.unreachable, text,
-                    code.category() == boost::system::system_category()
-                        ? static_cast<std::uint32_t>(code.value())
-                        : 0);
+                    of_system ? static_cast<std::uint32_t>(code.value()) : 0);
     }
 
     std::unexpected<Error> untrusted(const error_code& code) {
@@ -81,7 +120,7 @@ private:
     }
 
     /// The caller's words for what Blocking says.
-    std::unexpected<Error> stopped(const Error& error) const {
+    std::unexpected<Error> stopped(const Error& error) {
         if (error.code == Errc::Cancelled) {
             return fail(Errc::Cancelled, settings_.fqdn);
         }
@@ -150,6 +189,13 @@ private:
         tcp::socket socket(blocking_.context());
         error_code code;
         socket.open(endpoint.protocol(), code);
+        const auto& interface = settings_.interface;
+        if (!code && !interface.empty() &&
+            ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_BINDTODEVICE, interface.data(),
+                         static_cast<socklen_t>(interface.size())) != 0) {
+            return unreachable("interface " + interface,
+                               error_code(errno, boost::system::system_category()));
+        }
         if (!code && !settings_.local_address.empty()) {
             const auto local = asio::ip::make_address(settings_.local_address, code);
             if (code) {
@@ -194,14 +240,18 @@ private:
         return {};
     }
 
-    Result<HttpResponse> exchange_until(SteadyTime deadline, const std::string& text, bool head) {
+    Result<HttpResponse> exchange_until(SteadyTime deadline, const HttpRequest& request,
+                                        const std::string& text) {
         const bool kept = usable();
         if (!kept) {
             MTKEY_CHECK(connect_until(deadline));
         }
+        const bool head = request.method == "HEAD";
         bool silent_end = false;
         auto answer = talk(deadline, text, head, silent_end);
-        if (!answer && kept && silent_end) {
+        if (!answer && kept && silent_end && !request.repeatable) {
+            answer.error().code = Errc::LinkLost;
+        } else if (!answer && kept && silent_end) {
             // The peer closed the kept connection while our request was on its way.
             MTKEY_CHECK(connect_until(deadline));
             answer = talk(deadline, text, head, silent_end);
@@ -234,7 +284,7 @@ private:
                 if (got.code == asio::error::eof && reader.started()) {
                     if (const auto end = reader.end(); !end) {
                         return end.error().code == Errc::LinkLost
-                                   ? unreachable(end.error().context)
+                                   ? unreachable(end.error().context, got.code)
                                    : Result<HttpResponse>(std::unexpected(end.error()));
                     }
                     break;
@@ -265,6 +315,8 @@ private:
     std::unique_ptr<Stream> stream_;
     std::optional<SteadyTime> run_end_;
     bool verified_ = false;
+    bool refused_or_ended_ =
+        false; ///< the connection, by the peer: what unreachable() was last for
     std::array<std::uint8_t, 4096> buffer_{};
 };
 

@@ -177,6 +177,9 @@ bool is_numeric(const std::string& host) {
 Result<SslContext> client_context(const TlsClientSettings& settings) {
     SslContext context = MTKEY_TRY(new_context(TLS_client_method()));
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    if (settings.lowest == TlsVersion::Tls13) {
+        SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
+    }
     if (!settings.ca_file.empty()) {
         MTKEY_CHECK(trust(context.get(), settings.ca_file));
     }

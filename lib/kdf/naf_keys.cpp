@@ -41,11 +41,17 @@ Result<Secret<32>> ks_int_naf(const Secret<32>& ks, const Rand& rand, std::strin
     return naf_key(ks, "gba-u", rand, impi, naf_id);
 }
 
+Result<NafId> bsf_id(std::string_view bsf_fqdn) {
+    return NafId{MTKEY_TRY(canonical_fqdn(bsf_fqdn)), kTmpiUaId};
+}
+
+std::string tmpi(const Secret<32>& key_of_bsf_id) {
+    return to_base64(key_of_bsf_id.reveal().first<24>()).append(kTmpiSuffix);
+}
+
 Result<std::string> tmpi(const Secret<32>& ks, const Rand& rand, std::string_view impi,
                          std::string_view bsf_fqdn) {
-    const NafId bsf_id{MTKEY_TRY(canonical_fqdn(bsf_fqdn)), kTmpiUaId};
-    const Secret<32> key = MTKEY_TRY(naf_key(ks, "gba-me", rand, impi, bsf_id));
-    return to_base64(key.reveal().first<24>()).append(kTmpiSuffix);
+    return tmpi(MTKEY_TRY(ks_ext_naf(ks, rand, impi, MTKEY_TRY(bsf_id(bsf_fqdn)))));
 }
 
 } // namespace mtkey::kdf

@@ -37,11 +37,17 @@ public:
     void set_authenticated(bool authenticated) { authenticated_ = authenticated; }
     [[nodiscard]] const std::vector<HttpRequest>& requests() const { return requests_; }
     [[nodiscard]] bool finished() const { return script_.empty(); }
+    [[nodiscard]] unsigned connects() const { return connects_; }
+    Result<void> connect_result{};
 
     [[nodiscard]] std::string_view fqdn() const override { return fqdn_; }
     /// As with a real connection: nobody is authenticated before the first exchange.
     [[nodiscard]] bool authenticated() const override {
-        return authenticated_ && !requests_.empty();
+        return authenticated_ && (connects_ > 0 || !requests_.empty());
+    }
+    [[nodiscard]] Result<void> connect() override {
+        ++connects_;
+        return connect_result;
     }
     [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
         requests_.push_back(request);
@@ -71,6 +77,7 @@ private:
 
     std::string fqdn_;
     bool authenticated_;
+    unsigned connects_ = 0;
     std::deque<Responder> script_;
     std::vector<HttpRequest> requests_;
 };

@@ -43,7 +43,7 @@ THIRD_PARTY = [
     ("nlohmann/", ["daemon", "device", "network", "tools", "tests"], False),
     ("sdbus-c++/", ["daemon", "tools", "tests"], True),
     ("systemd/", ["lib/base", "daemon", "tools", "tests"], False),
-    ("expat.h", ["lib/gba", "lib/keycenter"], False),
+    ("expat.h", ["lib/gba", "lib/keycenter", "tests"], False),
     ("winscard.h", ["uicc"], True),
     ("pcsclite.h", ["uicc"], True),
     ("sqlite3.h", ["network", "tests"], False),

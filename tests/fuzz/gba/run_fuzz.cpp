@@ -41,7 +41,7 @@ public:
     [[nodiscard]] std::string_view fqdn() const override { return "bsf.example.org"; }
     [[nodiscard]] bool authenticated() const override { return tls_; }
     [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest&) override {
-        if (++exchanges_ > 3) {
+        if (++exchanges_ > 4) { // TMPI, IMPI, AUTS, RES
             std::abort();
         }
         HttpResponse response;
@@ -75,9 +75,12 @@ public:
     };
     FuzzedCard(Input& input, Limits limits) : input_(input), limits_(limits) {}
     [[nodiscard]] Result<uicc::ResponseApdu> transmit(const uicc::CommandApdu& command) override {
-        const bool allowed = command.ins == 0x88 ? ++authenticates_ <= limits_.authenticates &&
-                                                       (command.p2 == 0x84 || limits_.g3)
-                                                 : limits_.writes;
+        const auto data = command.data.reveal();
+        const bool naf = command.p2 == 0x84 && !data.empty() && data[0] == 0xDE; // for a TMPI
+        const bool allowed =
+            command.ins == 0x88 && !naf
+                ? ++authenticates_ <= limits_.authenticates && (command.p2 == 0x84 || limits_.g3)
+                : limits_.writes;
         if (!allowed) {
             std::abort();
         }
@@ -132,7 +135,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     settings.policy = (switches & 8) != 0    ? gba::ModePolicy::MeOnly
                       : (switches & 16) != 0 ? gba::ModePolicy::RequireUicc
                                              : gba::ModePolicy::PreferUicc;
-    if (gba::bootstrap(card, bsf, clock, random, settings) && require_rspauth) {
+    gba::UbMemory memory;
+    if ((switches & 128) != 0) {
+        settings.tmpi = gba::TmpiPolicy::Always;
+        memory = {"bsf.example.org", settings.impi, "x@tmpi.bsf.3gppnetwork.org", std::nullopt};
+        gba::DigestChallenge next;
+        next.realm = memory.bsf_fqdn;
+        next.nonce = to_base64(Bytes(32, 1));
+        next.aka.rand.fill(1);
+        next.aka.autn.fill(1);
+        next.kept = true;
+        if ((switches & 4) != 0) {
+            memory.next_challenge = next;
+        }
+    }
+    if (gba::bootstrap(card, bsf, clock, random, settings, {}, &memory) && require_rspauth) {
         std::abort();
     }
     return 0;

@@ -44,8 +44,10 @@ TEST(DigestParametersTest, Info) {
     const auto info = DigestParameters::parse_info(
         R"(qop=auth-int, rspauth="78bc76de665ef688505c915406d8904f", cnonce="6629", nc=00000001)");
     ASSERT_TRUE(info);
-    EXPECT_EQ(info->get("RspAuth"), "78bc76de665ef688505c915406d8904f");
+    EXPECT_EQ(info->get("rspauth"), "78bc76de665ef688505c915406d8904f");
     EXPECT_EQ(info->get("nc"), "00000001");
+    const auto spelt = DigestParameters::parse_info("NC=1, nc=2").value();
+    EXPECT_EQ(spelt.all(), (DigestParameters::Values{{"NC", "1"}, {"nc", "2"}}));
     for (const auto* text : {"", " ", ",,,", "Digest qop=auth", "qop", "qop=", "=auth", "qop==\"",
                              "qop=auth;nc=1\""}) {
         EXPECT_FALSE(DigestParameters::parse_info(text)) << text;

@@ -19,6 +19,9 @@ TEST(DaemonConfig, EmptyFileGivesTheDefaults) {
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::PreferUicc);
     EXPECT_FALSE(config->gba.allow_downgrade);
     EXPECT_TRUE(config->bsf.require_rspauth);
+    EXPECT_TRUE(config->bsf.use_nextnonce);
+    EXPECT_EQ(config->bsf.tls_min, http::TlsVersion::Tls12);
+    EXPECT_EQ(config->gba.tmpi, gba::TmpiPolicy::Auto);
     EXPECT_TRUE(config->devices.empty());
 }
 
@@ -38,13 +41,19 @@ mnc_length = 3
 [gba]
 mode = "require-uicc"
 allow_downgrade = true
+tmpi = "always"
 [bsf]
 fqdn = "BSF.example.org"
 address = "127.0.0.1:80"
 tls = true
 ca = "ca.pem"
+tls_min = "1.3"
+certificate = "mt.pem"
+key = "mt-key.pem"
 local_address = "10.0.0.1"
+interface = "wwan0"
 require_rspauth = false
+use_nextnonce = false
 [[naf]]
 fqdn = "KC.example.org"
 ua = "0100000002"
@@ -78,7 +87,13 @@ level = "debug"
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::RequireUicc);
     EXPECT_EQ(config->bsf.fqdn, "bsf.example.org");
     EXPECT_EQ(config->bsf.ca, "/etc/mtkeyd/ca.pem");
+    EXPECT_EQ(config->gba.tmpi, gba::TmpiPolicy::Always);
+    EXPECT_EQ(config->bsf.tls_min, http::TlsVersion::Tls13);
+    EXPECT_EQ(config->bsf.certificate, "/etc/mtkeyd/mt.pem");
+    EXPECT_EQ(config->bsf.key, "/etc/mtkeyd/mt-key.pem");
+    EXPECT_EQ(config->bsf.interface, "wwan0");
     EXPECT_FALSE(config->bsf.require_rspauth);
+    EXPECT_FALSE(config->bsf.use_nextnonce);
     ASSERT_EQ(config->nafs.size(), 2U);
     EXPECT_EQ(config->nafs[0].naf_id.text(), "kc.example.org/0100000002");
     EXPECT_EQ(config->nafs[0].key_center_uri, "https://kc.example.org:8443/x");
@@ -121,6 +136,13 @@ TEST(DaemonConfig, ErrorsNamePlaceAndRemedy) {
         {"[bsf]\naddress = \"bsf.example.org:http\"\n", "f:2: 'bsf.address'", "host:port"},
         {"[bsf]\naddress = \"http://bsf.example.org/\"\n", "f:2: 'bsf.address'", "host:port"},
         {"[bsf]\nlocal_address = \"eth0\"\n", "f:2: 'bsf.local_address'", "192.0.2.7"},
+        {"[bsf]\ninterface = \"a name too long\\t\"\n", "f:2: 'bsf.interface'", "wwan0"},
+        {"[bsf]\nca = \"x\"\n", "f:2: 'bsf.ca'", "tls = true"},
+        {"[bsf]\ncertificate = \"x\"\nkey = \"y\"\n", "f:2: 'bsf.certificate'", "tls = true"},
+        {"[bsf]\ntls = true\ncertificate = \"x\"\n", "f:3: 'bsf.certificate'", "write both"},
+        {"[bsf]\ntls = true\nkey = \"x\"\n", "f:3: 'bsf.key'", "write both"},
+        {"[bsf]\ntls_min = \"1.1\"\n", "f:2: 'bsf.tls_min'", "\"1.3\""},
+        {"\n[gba]\ntmpi = \"on\"\n", "f:3: 'gba.tmpi'", "\"never\""},
         {"[[device]]\ndevice_id = \"a\"\ntransport = \"serial1\"\n[transport.serial0]\n"
          "plugin = \"serial\"\n",
          "f:3: 'device.transport'", "[transport.x]"},

@@ -2,7 +2,54 @@
 #include "gba/bsf_document.hpp"
 #include "run_fixture.hpp"
 
+#include <expat.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+
+namespace {
+
+/// What expat holds at a time: its memory comes from here, with its size in front.
+struct ExpatMemory {
+    static inline std::size_t held = 0;
+    static inline std::size_t peak = 0;
+
+    static void* resize(void* old, std::size_t size) {
+        constexpr std::size_t kFront = alignof(std::max_align_t);
+        auto* const front = old == nullptr ? nullptr : static_cast<std::byte*>(old) - kFront;
+        held -= front == nullptr ? 0 : *reinterpret_cast<std::size_t*>(front);
+        if (size == 0) {
+            std::free(front);
+            return nullptr;
+        }
+        auto* const made = static_cast<std::byte*>(std::realloc(front, kFront + size));
+        *reinterpret_cast<std::size_t*>(made) = size;
+        held += size;
+        peak = std::max(peak, held);
+        return made + kFront;
+    }
+    static void* allocate(std::size_t size) {
+        return resize(nullptr, std::max(size, std::size_t{1}));
+    }
+    static void* reallocate(void* old, std::size_t size) { return resize(old, size); }
+    static void release(void* old) {
+        if (old != nullptr) {
+            resize(old, 0);
+        }
+    }
+};
+
+} // namespace
+
+/// In place of expat's own.
+extern "C" XML_Parser XMLCALL XML_ParserCreateNS(const XML_Char* encoding, XML_Char separator) {
+    static constexpr XML_Memory_Handling_Suite kCounted{
+        &ExpatMemory::allocate, &ExpatMemory::reallocate, &ExpatMemory::release};
+    const XML_Char text[] = {separator, 0};
+    return XML_ParserCreate_MM(encoding, &kCounted, text);
+}
 
 namespace mtkey::gba {
 namespace {
@@ -243,6 +290,63 @@ TEST(BsfDocument, Table) {
             EXPECT_EQ(document.error().code, Errc::BsfBadAnswer) << row.name;
         }
     }
+}
+
+// Threats N4: what a document can make us hold, beside its own octets and three texts out of it.
+TEST(BsfDocument, PeakOfMemory) {
+    constexpr std::size_t kMost = std::size_t{256} * 1024;
+    const auto filled = [](const std::string& front, auto piece, const std::string& back) {
+        std::string out = front;
+        for (int i = 0;; ++i) {
+            const std::string next = piece(i);
+            if (out.size() + next.size() + back.size() > kBsfDocumentLimit) {
+                return out + back;
+            }
+            out += next;
+        }
+    };
+    const auto numbered = [](const std::string& before, const std::string& behind) {
+        return [=](int i) { return before + std::to_string(i) + behind; };
+    };
+    const std::string good = kBtid + kLifetime;
+    const std::string longest(kBsfDocumentLimit - kOpen.size() - kClose.size() - good.size() - 20,
+                              'a');
+    auto table = rows();
+    for (const auto& [name, body] : {
+             std::pair{"elements", filled(kOpen + good, numbered("<e", "/>"), kClose)},
+             std::pair{"open elements", filled(kOpen + good, numbered("<e", ">"), "")},
+             std::pair{"namespaces in one element",
+                       filled(kOpen + good + "<e", numbered(" xmlns:n", "='u'"), "/>" + kClose)},
+             std::pair{"namespaces in many elements",
+                       filled(kOpen + good, numbered("<e xmlns='", "'/>"), kClose)},
+             std::pair{"prefixes", filled(kOpen + good, numbered("<p:e xmlns:p='", "'/>"), kClose)},
+             std::pair{"attributes",
+                       filled(kOpen + good + "<e", numbered(" a", "=''"), "/>" + kClose)},
+             std::pair{"attributes of many elements",
+                       filled(kOpen + good, numbered("<e a", "='b'/>"), kClose)},
+             std::pair{"references", filled(kOpen + good, numbered("&#", ";"), kClose)},
+             std::pair{"comments", filled(kOpen + good, numbered("<!--", "-->"), kClose)},
+             std::pair{"instructions", filled(kOpen + good, numbered("<?p", " x?>"), kClose)},
+             std::pair{"a long name", kOpen + good + "<" + longest.substr(20) + "/>" + kClose},
+             std::pair{"a long value", kOpen + good + "<e a='" + longest + "'/>" + kClose},
+             std::pair{"a long namespace", kOpen + good + "<e xmlns='" + longest + "'/>" + kClose},
+             std::pair{"a long text", kOpen + good + "<e>" + longest + "</e>" + kClose},
+             std::pair{"a long comment", kOpen + good + "<!--" + longest + "-->" + kClose},
+             std::pair{"a long instruction", kOpen + good + "<?p " + longest + "?>" + kClose},
+             std::pair{"a long btid", with_btid(longest)},
+         }) {
+        table.push_back({name, body, false});
+    }
+    std::size_t most = 0;
+    for (const auto& row : table) {
+        ASSERT_EQ(ExpatMemory::held, 0U) << "before " << row.name;
+        ExpatMemory::peak = 0;
+        (void)parse_bsf_document(octets(row.body));
+        EXPECT_LE(ExpatMemory::peak, kMost) << row.name;
+        most = std::max(most, ExpatMemory::peak);
+    }
+    EXPECT_GT(most, 10'000U) << "nothing was counted";
+    RecordProperty("peak", std::to_string(most));
 }
 
 TEST(BsfDocument, ValuesOfTheWorkedExample) {

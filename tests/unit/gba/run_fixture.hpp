@@ -79,6 +79,7 @@ inline std::string info_for(const HttpRequest& request, ByteView res, std::strin
     inputs.realm = parameters.get("realm").value();
     inputs.nonce = parameters.get("nonce").value();
     inputs.cnonce = parameters.get("cnonce").value();
+    inputs.nc = parameters.get("nc").value();
     EXPECT_EQ(parameters.get("response"), aka::digest_response(inputs, res, {}));
     EXPECT_FALSE(parameters.get("auts"));
     return "qop=auth-int, rspauth=\"" + aka::digest_rspauth(inputs, res, as_octets(body)) +
@@ -120,7 +121,7 @@ struct RunFixture {
         events.card_without_gba = [this] { ++without_gba; };
     }
     [[nodiscard]] Result<Context> start() {
-        return bootstrap(card, http, clock, random, settings, events);
+        return bootstrap(card, http, clock, random, settings, events, &memory);
     }
     [[nodiscard]] bool finished() const { return http.finished() && card.finished(); }
 
@@ -141,6 +142,7 @@ struct RunFixture {
     fakes::FixedRandom random;
     RunSettings settings;
     RunEvents events;
+    UbMemory memory;
     std::vector<std::size_t> announced; ///< commands that were through at each event before DD
     int without_gba = 0;
 };

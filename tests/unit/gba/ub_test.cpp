@@ -17,7 +17,7 @@ constexpr std::array kStatuses{
     StatusRow{302, Errc::BsfBadAnswer},   StatusRow{307, Errc::BsfBadAnswer},
     StatusRow{308, Errc::BsfBadAnswer},   StatusRow{400, Errc::BsfBadAnswer},
     StatusRow{403, Errc::BsfRejected},    StatusRow{404, Errc::BsfBadAnswer},
-    StatusRow{407, Errc::BsfBadAnswer},   StatusRow{429, Errc::BsfBadAnswer},
+    StatusRow{407, Errc::BsfBadAnswer},   StatusRow{429, Errc::BsfUnreachable},
     StatusRow{500, Errc::BsfUnreachable}, StatusRow{502, Errc::BsfUnreachable},
     StatusRow{503, Errc::BsfUnreachable}, StatusRow{504, Errc::BsfUnreachable},
     StatusRow{599, Errc::BsfUnreachable}, StatusRow{600, Errc::BsfBadAnswer},
@@ -119,6 +119,23 @@ TEST(Ub, OpaqueIsEchoedOnlyIfItCame) {
         EXPECT_EQ(header.find("opaque") != std::string_view::npos, !row.echoed.empty()) << header;
         EXPECT_NE(header.find(row.echoed), std::string_view::npos) << header;
         EXPECT_NE(header.find("qop=auth-int, nc=00000001,"), std::string_view::npos) << header;
+    }
+}
+
+// What stands in the nonce behind RAND and AUTN is the BSF's own: hashed and echoed as it came.
+TEST(Ub, ServerDataInTheNonce) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{2}, std::size_t{64}}) {
+        auto raw = from_base64(kGbaU.nonce()).value();
+        raw.insert(raw.end(), size, 0x22);
+        RunFixture run;
+        run.http.expect(HttpRequest{}, unauthorized(to_base64(raw)));
+        run.card.expect(dd_command(), dd_answer());
+        run.http.expect(accepting(kGbaU.res(), document("2030-01-01T12:00:00Z")));
+        ASSERT_TRUE(run.start()) << size;
+        EXPECT_TRUE(run.finished()) << run.card.trouble();
+        const auto header =
+            run.http.requests().back().headers.single("Authorization").value().value();
+        EXPECT_NE(header.find("nonce=\"" + to_base64(raw) + "\""), std::string_view::npos);
     }
 }
 

@@ -150,6 +150,97 @@ TEST(Client, ReconnectsOnceWhenAKeptConnectionIsDead) {
     }
 }
 
+// Whoever must not have anything repeated is told that a repetition might help, and decides.
+TEST(Client, LeavesItToTheCallerWhatIsNotRepeatable) {
+    HttpRequest once;
+    once.repeatable = false;
+    for (const bool kept : {false, true}) {
+        RawServer server([kept](UniqueFd& fd, int) {
+            raw_receive(fd.get(), kEnd);
+            if (kept) {
+                raw_send(fd.get(), kOk);
+                raw_receive(fd.get(), kEnd);
+            }
+        });
+        auto settings = settings_for(server.address());
+        settings.retries = 3;
+        settings.retry_pause = 1ms;
+        Client client(settings);
+        if (kept) {
+            EXPECT_TRUE(client.exchange(once));
+        }
+        const auto response = client.exchange(once);
+        ASSERT_FALSE(response);
+        EXPECT_EQ(response.error().code, kept ? Errc::LinkLost : Errc::BsfUnreachable);
+        EXPECT_EQ(server.connections(), 1);
+    }
+}
+
+TEST(Client, TriesAgainAsOftenAsItMay) {
+    for (const unsigned retries : {0U, 1U, 3U}) {
+        RawServer server([](UniqueFd& fd, int number) {
+            raw_receive(fd.get(), kEnd);
+            if (number >= 2) {
+                raw_send(fd.get(), kOk);
+            }
+        });
+        auto settings = settings_for(server.address());
+        settings.retries = retries;
+        settings.retry_pause = 1ms;
+        EXPECT_EQ(Client(settings).exchange({}).has_value(), retries >= 2);
+        EXPECT_EQ(server.connections(), std::min(static_cast<int>(retries), 2) + 1);
+    }
+}
+
+// What is no passing trouble is not tried again: an answer of nonsense, one that is too large, a
+// peer that is silent, a status.
+TEST(Client, DoesNotTryAgainWhatWillNotChange) {
+    for (const char* answer : {"nonsense\r\n\r\n", "HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n",
+                               "HTTP/1.1 200 x\r\nContent-Length: 99999999\r\n\r\n", ""}) {
+        RawServer server([answer](UniqueFd& fd, int) {
+            raw_receive(fd.get(), kEnd);
+            raw_send(fd.get(), answer);
+            raw_receive(fd.get());
+        });
+        auto settings = settings_for(server.address());
+        settings.retries = 3;
+        settings.retry_pause = 1ms;
+        settings.exchange_timeout = 500ms;
+        (void)Client(settings).exchange({});
+        EXPECT_EQ(server.connections(), 1) << answer;
+    }
+}
+
+TEST(Client, CancelEndsAPause) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool ended = false;
+    RawServer server([&](UniqueFd& fd, int) {
+        raw_receive(fd.get(), kEnd);
+        fd.reset();
+        const std::lock_guard lock(mutex);
+        ended = true;
+        changed.notify_all();
+    });
+    auto settings = settings_for(server.address());
+    settings.retries = 3;
+    settings.retry_pause = 20s;
+    settings.exchange_timeout = 60s;
+    Client client(settings);
+    const auto start = std::chrono::steady_clock::now();
+    std::thread canceller([&] {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return ended; });
+        client.cancel();
+    });
+    const auto response = client.exchange({});
+    canceller.join();
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, Errc::Cancelled);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+    EXPECT_EQ(server.connections(), 1);
+}
+
 TEST(Client, NeverRepeatsOnAFreshConnection) {
     RawServer server([](UniqueFd& fd, int) { raw_receive(fd.get(), kEnd); });
     Client client(settings_for(server.address()));
@@ -369,6 +460,20 @@ TEST(Client, BindsToALocalAddress) {
     EXPECT_EQ(Client(settings).exchange({}).error().code, Errc::BsfUnreachable);
     settings.local_address = "wlan0";
     EXPECT_EQ(Client(settings).exchange({}).error().code, Errc::ConfigInvalid);
+}
+
+TEST(Client, UsesOneInterface) {
+    RawServer server(always(std::string(kOk)));
+    auto settings = settings_for(server.address());
+    settings.interface = "lo";
+    const auto response = Client(settings).exchange({});
+    EXPECT_TRUE(response) << describe(response.error());
+    settings.interface = "nosuch0";
+    const auto error = Client(settings).exchange({}).error();
+    EXPECT_EQ(error.code, Errc::BsfUnreachable);
+    EXPECT_NE(error.context.find("interface nosuch0"), std::string::npos) << error.context;
+    EXPECT_EQ(error.detail, static_cast<std::uint32_t>(ENODEV));
+    EXPECT_EQ(server.connections(), 1);
 }
 
 /// Listens on 127.0.0.2 and lets nobody in: its queue is full, the kernel drops what comes.
