@@ -2,6 +2,7 @@
 """A TCP relay on loopback that keeps a copy of what passes, and may change the answers."""
 import socket
 import threading
+import time
 from typing import Callable, Optional
 
 
@@ -17,6 +18,7 @@ class Recorder:
         self._received = bytearray()
         self.connections = 0
         self.alter: Optional[Callable[[bytes], bytes]] = None  # of the same length; recorded as it came
+        self.pace: Optional[float] = None  # seconds before each octet of an answer
         threading.Thread(target=self._accept, name="recorder", daemon=True).start()
 
     @property
@@ -52,7 +54,13 @@ class Recorder:
                     record += octets
                 if self.alter is not None and record is self._received:
                     octets = self.alter(octets)
-                sink.sendall(octets)
+                pace = self.pace
+                if pace is not None and record is self._received:
+                    for octet in octets:
+                        time.sleep(pace)
+                        sink.sendall(bytes([octet]))
+                else:
+                    sink.sendall(octets)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             for end in (source, sink):
