@@ -299,6 +299,16 @@ TEST(Snapshot, ParserTakesWhatTheEncoderWrites) {
     EXPECT_LT(taken, good.size() - 100) << "lengths, versions and codes";
 }
 
+TEST(Snapshot, ParserWantsRecordsInOrder) {
+    for (const char last : {'0', '/'}) { // twice the same; the second before the first
+        auto octets = encoded(sample(2));
+        const auto second = std::ranges::search(octets, as_octets("urn:device:1001"));
+        ASSERT_FALSE(second.empty());
+        second.back() = static_cast<std::uint8_t>(last);
+        EXPECT_EQ(parsed(octets).error().code, Errc::Malformed) << last;
+    }
+}
+
 TEST(Snapshot, NewerLayoutIsNotGuessedAt) {
     auto octets = encoded(sample());
     octets[1] = 2;
