@@ -81,6 +81,7 @@ Result<Config> read_root(ConfigTable root) {
     out.ub.gba_u.flip_res = MTKEY_TRY(rules.flag_or("flip_res", true));
     MTKEY_CHECK(rules.finish());
     MTKEY_CHECK(read_ub(MTKEY_TRY(root.table("ub")), out.ub_server));
+    out.ub.tls = out.ub_server.tls;
     MTKEY_CHECK(read_zn(MTKEY_TRY(root.table("zn")), out));
     MTKEY_CHECK(root.finish());
     return out;

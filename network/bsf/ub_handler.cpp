@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "kdf/naf_keys.hpp"
 #include "network/bsf/bsf_document.hpp"
+#include "network/bsf/gba_2g.hpp"
 
 #include <array>
 #include <exception>
@@ -115,7 +116,7 @@ Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const Hi
             {{"impi", masked_identity(impi)}});
         return std::unexpected(std::move(issued).error());
     }
-    auto& vector = issued->vector;
+    const auto& vector = issued->vector;
     std::array<std::uint8_t, 16> opaque{};
     MTKEY_CHECK(random_.fill(opaque));
 
@@ -129,13 +130,26 @@ Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const Hi
     pending.resynchronisations = history.resynchronisations;
     pending.refusals = history.refusals;
     pending.ks = kdf::ks(vector.ck.reveal(), vector.ik.reveal());
-    pending.password = std::move(vector.xres);
+    pending.password = vector.xres.clone();
     auto autn = vector.autn;
     if (pending.mode == Mode::GbaU) {
         autn = aka::gba_u_autn(autn, vector.ik, settings_.gba_u);
         aka::gba_u_flip(pending.password, settings_.gba_u);
     }
     auto nonce = aka::make_nonce(vector.rand, autn);
+    if (pending.mode == Mode::Gba2g) {
+        if (!settings_.tls) {
+            log(LogLevel::Warning, "2G GBA refused: Ub is not behind TLS",
+                {{"impi", masked_identity(impi)}});
+            return fail(Errc::Rejected, "2G GBA");
+        }
+        kdf::KsInput ks_input{};
+        MTKEY_CHECK(random_.fill(ks_input));
+        auto of_sim = MTKEY_TRY(make_2g_challenge(vector, ks_input));
+        nonce = std::move(of_sim.nonce);
+        pending.password = std::move(of_sim.password);
+        pending.ks = std::move(of_sim.ks);
+    }
 
     auto response = answer_of(401);
     response.headers.add("WWW-Authenticate",

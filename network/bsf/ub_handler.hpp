@@ -19,14 +19,15 @@ struct UbSettings {
     std::chrono::seconds lifetime{
         std::chrono::hours(24)}; ///< of Ks, where the subscription names none
     aka::GbaURules gba_u;
+    bool tls = false; ///< Ub is behind it: subscribers with a SIM are served too
 };
 
 /// The network end of Ub (TS 24.109 clause 4 and annex A, RFC 3310): HTTP Digest AKAv1-MD5 with
 /// qop=auth-int. Owns the challenges under way; the rest is borrowed. Safe from several threads.
 ///
 /// What is drawn from `random`, in this order, for each challenge: RAND (16 octets, by the
-/// AuthenticationCentre), then opaque (16 octets, sent as 32 hex digits). Nothing else is drawn;
-/// the nonce carries no server data.
+/// AuthenticationCentre), then opaque (16 octets, sent as 32 hex digits), and for a subscriber with
+/// a SIM Ks-input (16 octets). Nothing else is drawn; the nonce carries no server data.
 class UbHandler {
 public:
     static constexpr unsigned kMostResynchronisations = 2; // on the way to one bootstrapping

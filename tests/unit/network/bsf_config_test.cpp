@@ -43,6 +43,7 @@ TEST(BsfConfig, EverythingRead) {
     EXPECT_EQ(config->subscribers, "/etc/mtkey/subscribers.toml");
     EXPECT_EQ(config->ub_server.listen, "127.0.0.1:0");
     EXPECT_FALSE(config->ub_server.tls);
+    EXPECT_FALSE(config->ub.tls);
     EXPECT_TRUE(config->zn_server.tls);
     EXPECT_TRUE(config->zn_server.tls_settings.require_client_certificate);
     EXPECT_EQ(config->zn_server.tls_settings.certificate_file, "/etc/mtkey/zn.pem");
@@ -63,6 +64,7 @@ TEST(BsfConfig, UbOverTls) {
     const auto config = parse_config(text, "bsf.toml");
     ASSERT_TRUE(config) << describe(config.error());
     EXPECT_TRUE(config->ub_server.tls);
+    EXPECT_TRUE(config->ub.tls);
     EXPECT_FALSE(config->ub_server.tls_settings.require_client_certificate);
     EXPECT_TRUE(config->ub_server.tls_settings.client_ca_files.empty());
     EXPECT_EQ(config->ub_server.tls_settings.certificate_file, "ub.pem");
