@@ -37,6 +37,7 @@ struct UiccConfig {
 struct GbaConfig {
     gba::ModePolicy mode = gba::ModePolicy::PreferUicc;
     bool allow_downgrade = false;
+    bool allow_2g = false; ///< a SIM will do; only with bsf.tls, and not in a modem
 };
 
 struct BsfConfig {

@@ -3,6 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "gba/gba_2g.hpp"
 #include "uicc/gba_files.hpp"
 
 #include <algorithm>
@@ -22,6 +23,10 @@ std::string status_word(const Error& error) {
 } // namespace
 
 Result<void> Run::choose_mode() {
+    if (settings_.application == uicc::DirEntry::Kind::Sim) {
+        mode_ = Mode::Gba2g;
+        return check_2g();
+    }
     switch (settings_.policy) {
     case ModePolicy::RequireUicc:
         if (!settings_.card_has_gba) {
@@ -121,6 +126,16 @@ Result<Run::CardOutcome> Run::authenticate(const uicc::Challenge& challenge) {
     return second;
 }
 
+Result<Run::CardOutcome> Run::authenticate(const DigestChallenge& challenge) {
+    if (mode_ == Mode::Gba2g) {
+        return authenticate_2g(challenge);
+    }
+    if (parse_2g_nonce(challenge.nonce)) { // AUTN is sixteen zeros: no HSS makes such
+        return fail(Errc::BsfBadAnswer, "a 2G challenge, and the card is no SIM");
+    }
+    return authenticate(challenge.aka);
+}
+
 Result<DigestChallenge> Run::resynchronise(const DigestChallenge& refused,
                                            const uicc::SyncFailure& sync) {
     log(LogLevel::Notice, "the UICC is out of sync with the network: resynchronisation");
@@ -181,10 +196,10 @@ Result<Context> Run::execute() {
     }
     MTKEY_CHECK(choose_mode());
     auto challenge = MTKEY_TRY(ub_.ask());
-    auto outcome = MTKEY_TRY(authenticate(challenge.aka));
+    auto outcome = MTKEY_TRY(authenticate(challenge));
     if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
         challenge = MTKEY_TRY(resynchronise(challenge, *sync));
-        outcome = MTKEY_TRY(authenticate(challenge.aka));
+        outcome = MTKEY_TRY(authenticate(challenge));
         if (std::holds_alternative<uicc::SyncFailure>(outcome)) {
             return fail(Errc::SyncFailure, "out of sync again after a resynchronisation");
         }
