@@ -203,6 +203,9 @@ std::string ManagerObject::Version() {
 
 std::vector<std::string> ManagerObject::Features() {
     std::vector<std::string> out{"gba-u", "gba-me"};
+    if (context_.mt.config().gba.allow_2g) {
+        out.emplace_back("gba-2g");
+    }
     for (const auto& view : context_.transports.views()) {
         if (std::ranges::find(out, view.plugin) == out.end()) {
             out.push_back(view.plugin);

@@ -16,6 +16,13 @@ Result<std::string> bsf_fqdn_of(const uicc::Application& application) {
                : gba::bsf_fqdn_from_imsi(application.imsi, application.mnc_length);
 }
 
+/// Of Manager1.Statistics: "gba_u_runs" and the like.
+std::string counter_of(gba::Mode mode) {
+    std::string name(gba::to_text(mode));
+    std::ranges::replace(name, '-', '_');
+    return name + "_runs";
+}
+
 } // namespace
 
 Result<uicc::CardChannel*> CardWork::begin_job() {
@@ -99,6 +106,7 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     how.gbabp_size = open_->application.gbabp_size;
     how.policy = config_.gba.mode;
     how.allow_downgrade = config_.gba.allow_downgrade;
+    how.allow_2g = config_.gba.allow_2g;
     how.require_rspauth = config_.bsf.require_rspauth;
     how.tmpi = config_.gba.tmpi;
     how.use_next_nonce = config_.bsf.use_nextnonce;
@@ -158,7 +166,10 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
     }
     const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
                          !without_context_.contains(open_->application.iccid);
-    emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
+    const auto mode = open_->application.is_sim() ? gba::Mode::Gba2g
+                      : by_uicc                   ? gba::Mode::GbaU
+                                                  : gba::Mode::GbaMe;
+    emit_step(Step::GbaRunStarted, {{"mode", gba::to_text(mode)}});
     auto context = run(*card);
     end_job();
     ++statistics_["gba_runs"];
@@ -166,7 +177,7 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
         ++statistics_["gba_runs_failed"];
         return std::unexpected(context.error());
     }
-    ++statistics_[context->mode() == gba::Mode::GbaU ? "gba_u_runs" : "gba_me_runs"];
+    ++statistics_[counter_of(context->mode())];
     statistics_["http_exchanges"] += context->counts().http_exchanges;
     statistics_["bootstrapping_authenticates"] += context->counts().bootstrapping_authenticates;
     return *std::move(context);

@@ -90,8 +90,9 @@ CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& rando
       readers_(config.uicc),
       pins_(config.uicc.pin_file),
       back_off_(kFirstBackOff) {
-    for (const char* name : {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs",
-                             "gba_runs_failed", "gba_u_runs", "gba_me_runs", "naf_keys_derived"}) {
+    for (const char* name :
+         {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs", "gba_runs_failed",
+          "gba_u_runs", "gba_me_runs", "gba_2g_runs", "naf_keys_derived"}) {
         statistics_[name] = 0;
     }
 }
@@ -250,7 +251,9 @@ void CardWork::retry() {
 uicc::OpenOptions CardWork::open_options() {
     uicc::OpenOptions out;
     out.configured_mnc_length = config_.uicc.mnc_length;
+    out.iccid = config_.uicc.iccid;
     out.choice = config_.uicc.application;
+    out.sim = config_.gba.allow_2g && readers_.has_refused_class(reader_, event_);
     out.pin_counted = [this](std::string_view iccid, unsigned attempts_left) {
         pins_.counted(iccid, attempts_left);
         pin_attempts_left_ = static_cast<int>(attempts_left); // for who is to show one
@@ -300,16 +303,14 @@ Result<void> CardWork::open_application() {
     apdus_seen_ = 0;
     open_.emplace(Open{std::move(link), nullptr, {}, {}, {}, false});
     open_->card = MTKEY_TRY(open_->link->begin());
-
-    // Before anything else of it is touched, its PIN above all.
-    if (!config_.uicc.iccid.empty() &&
-        MTKEY_TRY(uicc::read_iccid(*open_->card)) != config_.uicc.iccid) {
-        return fail(Errc::NotSupportedByCard, "the UICC is not that of uicc.iccid");
-    }
     auto application = uicc::open_application(*open_->card, open_options());
     note_apdus();
     if (!application) {
         note_pin(application.error());
+        if (uicc::refuses_class(application.error()) && !config_.gba.allow_2g) {
+            application.error().context +=
+                ", as a SIM does (gba.allow_2g = true lets one be used, in 2G GBA)";
+        }
         return std::unexpected(application.error());
     }
     MTKEY_CHECK(settle_left_out(*application));
@@ -326,7 +327,9 @@ Result<void> CardWork::open_application() {
     end_job();
     log(LogLevel::Notice, "UICC ready",
         {{"reader", reader_},
-         {"application", open_->application.is_isim() ? "isim" : "usim"},
+         {"application", open_->application.is_isim()  ? "isim"
+                         : open_->application.is_sim() ? "sim"
+                                                       : "usim"},
          {"identity", masked_identity(open_->impi)},
          {"gba", open_->application.gba ? "yes" : "no"}});
     return {};
@@ -354,7 +357,7 @@ void CardWork::fall_asleep() {
         // It loses its power meanwhile, and another card may be there afterwards. The system's
         // memory may be written to a disk: Ks and NAF keys must not be in it. Those of GBA_U the
         // card has.
-        if (context_ && context_->mode() == gba::Mode::GbaMe) {
+        if (context_ && context_->mode() != gba::Mode::GbaU) {
             context_.reset();
         } else if (context_) {
             context_->forget_naf_keys();

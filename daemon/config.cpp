@@ -112,8 +112,23 @@ Result<GbaConfig> read_gba(ConfigTable table) {
     out.tmpi = tmpi == "auto"     ? gba::TmpiPolicy::Auto
                : tmpi == "always" ? gba::TmpiPolicy::Always
                                   : gba::TmpiPolicy::Never;
+    out.allow_2g = MTKEY_TRY(table.flag_or("allow_2g", false));
     MTKEY_CHECK(table.finish());
     return out;
+}
+
+/// A SIM authenticates no network: TLS must. And in a modem it is the modem's: nobody tells whether
+/// the card there is one, or a UICC in a GSM session.
+Result<void> check_2g(const Config& config, const ConfigTable& gba) {
+    if (config.gba.allow_2g && !config.bsf.tls) {
+        return gba.error("allow_2g", "is true without TLS to the BSF",
+                         "write tls = true under [bsf], or leave it out");
+    }
+    if (config.gba.allow_2g && !config.uicc.modem.device.empty()) {
+        return gba.error("allow_2g", "is true with the card in a modem",
+                         "put the SIM in a reader, or leave it out");
+    }
+    return {};
 }
 
 bool is_ip_address(const std::string& text) {
@@ -249,8 +264,10 @@ Result<Config> read(ConfigTable table) {
         out.bus_address.clear();
     }
     out.uicc = MTKEY_TRY(read_uicc(MTKEY_TRY(table.table("uicc"))));
-    out.gba = MTKEY_TRY(read_gba(MTKEY_TRY(table.table("gba"))));
+    const ConfigTable gba = MTKEY_TRY(table.table("gba"));
+    out.gba = MTKEY_TRY(read_gba(gba));
     out.bsf = MTKEY_TRY(read_bsf(MTKEY_TRY(table.table("bsf"))));
+    MTKEY_CHECK(check_2g(out, gba));
     for (auto& naf : MTKEY_TRY(table.tables("naf"))) {
         out.nafs.push_back(MTKEY_TRY(read_naf(std::move(naf))));
     }

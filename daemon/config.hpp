@@ -39,6 +39,7 @@ struct GbaConfig {
     gba::ModePolicy mode = gba::ModePolicy::PreferUicc;
     bool allow_downgrade = false;
     gba::TmpiPolicy tmpi = gba::TmpiPolicy::Auto;
+    bool allow_2g = false; ///< a SIM will do; only with bsf.tls, and not in a modem
 };
 
 struct BsfConfig {

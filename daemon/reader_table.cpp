@@ -66,6 +66,12 @@ const ReaderTable::Useless* ReaderTable::useless(const std::string& reader,
                : nullptr;
 }
 
+bool ReaderTable::has_refused_class(const std::string& reader, std::uint32_t event) const {
+    const auto found = useless_.find(reader);
+    return found != useless_.end() && found->second.event == event &&
+           uicc::refuses_class(found->second.why);
+}
+
 bool ReaderTable::of_no_use(const std::string& reader, std::uint32_t event, const Error& error) {
     if (!config_.modem.device.empty()) { // nobody tells of the next card
         return false;

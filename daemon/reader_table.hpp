@@ -41,6 +41,8 @@ public:
     /// at the second time only. False: it may open some time.
     [[nodiscard]] bool of_no_use(const std::string& reader, std::uint32_t event,
                                  const Error& error);
+    /// It has refused class 00 and was reset since: no UICC in a GSM session, a SIM perhaps.
+    [[nodiscard]] bool has_refused_class(const std::string& reader, std::uint32_t event) const;
     void is_of_use(const std::string& reader) { useless_.erase(reader); }
     [[nodiscard]] Look usable_cards() const;
 

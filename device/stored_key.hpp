@@ -21,7 +21,7 @@ struct StoredKey {
     std::string b_tid;
     std::string device_id;
     std::string profile;
-    std::string mode; ///< "gba-u", "gba-me"
+    std::string mode; ///< "gba-u", "gba-me", "gba-2g"
     Secret<32> ks_local_mt;
     kdf::TranscriptHash th_est{};
     local::EstId est_id{};

@@ -5,6 +5,7 @@
 #include "uicc/ef_parsers.hpp"
 #include "uicc/files.hpp"
 #include "uicc/pin.hpp"
+#include "uicc/sim.hpp"
 #include "uicc/status.hpp"
 
 namespace mtkey::uicc {
@@ -103,16 +104,7 @@ Result<void> read_usim_identity(CardChannel& card, const OpenOptions& options,
     application.imsi = MTKEY_TRY(of_card(parse_imsi(ef_imsi)));
     const auto ef_ad =
         MTKEY_TRY(if_any(read_transparent(card, Under::Current, fid::kAd), fid::kAd, application));
-    if (const auto on_card = ef_ad ? parse_mnc_length(*ef_ad) : std::nullopt) {
-        application.mnc_length = *on_card;
-        application.mnc_source = MncSource::EfAd;
-    } else if (const auto of_country = mnc_length_of_country(application.imsi)) {
-        application.mnc_length = *of_country;
-        application.mnc_source = MncSource::Table;
-    } else if (options.configured_mnc_length != 0) {
-        application.mnc_length = options.configured_mnc_length;
-        application.mnc_source = MncSource::Configuration;
-    }
+    set_mnc_length(application, ef_ad, options);
     return {};
 }
 
@@ -190,6 +182,27 @@ Result<void> say_initialised(CardChannel& card) {
 }
 } // namespace
 
+void set_mnc_length(Application& application, const std::optional<Bytes>& ef_ad,
+                    const OpenOptions& options) {
+    if (const auto on_card = ef_ad ? parse_mnc_length(*ef_ad) : std::nullopt) {
+        application.mnc_length = *on_card;
+        application.mnc_source = MncSource::EfAd;
+    } else if (const auto of_country = mnc_length_of_country(application.imsi)) {
+        application.mnc_length = *of_country;
+        application.mnc_source = MncSource::Table;
+    } else if (options.configured_mnc_length != 0) {
+        application.mnc_length = options.configured_mnc_length;
+        application.mnc_source = MncSource::Configuration;
+    }
+}
+
+Result<void> require_wanted_card(const Application& application, const OpenOptions& options) {
+    if (!options.iccid.empty() && application.iccid != options.iccid) {
+        return fail(Errc::NotSupportedByCard, "the UICC is not that of uicc.iccid");
+    }
+    return {};
+}
+
 Result<std::string> read_iccid(CardChannel& card) {
     const auto file = MTKEY_TRY(read_required(card, Under::MasterFile, fid::kIccid, "EF_ICCID"));
     return of_card(parse_iccid(file));
@@ -202,6 +215,9 @@ Result<void> select_application(CardChannel& card, ByteView aid) {
 
 Result<void> reopen_application(CardChannel& card, const Application& application,
                                 const OpenOptions& options) {
+    if (application.is_sim()) {
+        return reopen_sim(card, application, options);
+    }
     auto again = application;
     MTKEY_CHECK(enter(card, again, options));
     return {};
@@ -212,8 +228,14 @@ Result<Application> open_application(CardChannel& card, const OpenOptions& optio
         options.configured_mnc_length != 3) {
         return fail(Errc::InvalidArgument, "an MNC has 2 or 3 digits");
     }
+    auto iccid = read_iccid(card);
+    if (!iccid && options.sim && options.choice.kind == ApplicationChoice::Kind::Auto &&
+        refuses_class(iccid.error())) {
+        return open_sim(card, options);
+    }
     Application application;
-    application.iccid = MTKEY_TRY(read_iccid(card));
+    application.iccid = MTKEY_TRY(std::move(iccid));
+    MTKEY_CHECK(require_wanted_card(application, options));
     application.entry = MTKEY_TRY(find_application(card, options));
     application.pin_attempts_left = MTKEY_TRY(enter(card, application, options));
     if (application.entry.kind == DirEntry::Kind::Isim) {

@@ -30,8 +30,8 @@ struct LeftOut {
 struct Application {
     DirEntry entry;
     std::string iccid;
-    std::string imsi;        ///< USIM: digits
-    unsigned mnc_length = 2; ///< USIM: 2 or 3
+    std::string imsi;        ///< USIM, SIM: digits
+    unsigned mnc_length = 2; ///< USIM, SIM: 2 or 3
     MncSource mnc_source = MncSource::Fallback;
     std::string impi;       ///< ISIM: EF_IMPI; that of a USIM is made of IMSI and MNC length
     std::string domain;     ///< ISIM: EF_DOMAIN; may be empty
@@ -46,6 +46,7 @@ struct Application {
     /// without EF_AD the identity may be another's.
     std::vector<LeftOut> left_out;
     [[nodiscard]] bool is_isim() const { return entry.kind == DirEntry::Kind::Isim; }
+    [[nodiscard]] bool is_sim() const { return entry.kind == DirEntry::Kind::Sim; }
 };
 
 struct OpenOptions {
@@ -57,7 +58,11 @@ struct OpenOptions {
     /// Told the attempts left before each such question: fewer than the last time, and the answer
     /// that was lost then was a refusal.
     std::function<void(std::string_view iccid, unsigned attempts_left)> pin_counted;
+    std::string iccid; ///< of the only card that is used; "" = any
     ApplicationChoice choice;
+    /// A card that refuses class 00 (6E 00) may be a SIM, with `choice` auto. Only after it has
+    /// done so right behind a reset: a UICC does the same while it is in a GSM session.
+    bool sim = false;
     bool probe_without_dir = false; ///< probe_application() where EF_DIR names nothing
 };
 
@@ -72,8 +77,8 @@ struct OpenOptions {
 /// is of use all the same. Nothing depends on EF_DOMAIN.
 ///
 /// Errors: PinRequired, PinIncorrect (detail = attempts left), PinBlocked, PinFloor,
-/// NotSupportedByCard (no such application), CardFailed (files that make no sense) and those of
-/// CardChannel.
+/// NotSupportedByCard (no such application, or not that card), CardFailed (files that make no
+/// sense) and those of CardChannel.
 [[nodiscard]] Result<Application> open_application(CardChannel& card, const OpenOptions& options);
 /// The first USIM, whatever the choice says.
 [[nodiscard]] Result<Application> open_usim(CardChannel& card, const OpenOptions& options);
@@ -88,7 +93,15 @@ struct OpenOptions {
                                               const OpenOptions& options) {
     return reopen_application(card, application, options);
 }
-/// EF_ICCID by itself: the cheapest way to see whether it is still the same card.
+/// EF_ICCID of a UICC by itself: the cheapest way to see whether it is still the same card.
 [[nodiscard]] Result<std::string> read_iccid(CardChannel& card);
+
+// What USIM and SIM have in common; for uicc/sim.cpp.
+/// NotSupportedByCard unless the card is that of `options`; before its PIN is touched.
+[[nodiscard]] Result<void> require_wanted_card(const Application& application,
+                                               const OpenOptions& options);
+/// By EF_AD, the country of the IMSI or the configuration, in this order.
+void set_mnc_length(Application& application, const std::optional<Bytes>& ef_ad,
+                    const OpenOptions& options);
 
 } // namespace mtkey::uicc

@@ -14,8 +14,13 @@ namespace mtkey::uicc {
 
 /// One application of EF_DIR (TS 102 221 clause 13.1).
 struct DirEntry {
-    enum class Kind { Usim, Isim, Other } kind = Kind::Other;
-    Bytes aid; ///< 5 to 16 octets
+    enum class Kind {
+        Usim,
+        Isim,
+        Sim, ///< no application of a UICC, and in no EF_DIR: see uicc/sim.hpp
+        Other,
+    } kind = Kind::Other;
+    Bytes aid; ///< 5 to 16 octets; none of a SIM
     std::string label;
 };
 

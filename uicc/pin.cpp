@@ -55,18 +55,23 @@ Result<PinState> query_pin(CardChannel& card, std::uint8_t reference) {
     return fail(Errc::PinFloor, "the card does not tell how many attempts are left", response.sw);
 }
 
-Result<void> verify_pin(CardChannel& card, std::uint8_t reference, const SecretBytes& pin) {
+Result<SecretBytes> pin_field(const SecretBytes& pin) {
     const auto digits = pin.reveal();
     const auto is_digit = [](std::uint8_t c) { return c >= '0' && c <= '9'; };
     if (digits.size() < kShortestPin || digits.size() > kPinField ||
         !std::ranges::all_of(digits, is_digit)) {
         return fail(Errc::InvalidArgument, "a PIN has 4 to 8 digits; nothing was sent to the card");
     }
-    auto command = verify_command(reference);
-    command.data = SecretBytes(kPinField);
-    const auto field = command.data.reveal_writable();
+    SecretBytes out(kPinField);
+    const auto field = out.reveal_writable();
     std::ranges::fill(field, kUnused);
     std::ranges::copy(digits, field.begin());
+    return out;
+}
+
+Result<void> verify_pin(CardChannel& card, std::uint8_t reference, const SecretBytes& pin) {
+    auto command = verify_command(reference);
+    command.data = MTKEY_TRY(pin_field(pin));
     const auto response = MTKEY_TRY(card.transmit(command));
     if (response.ok() || response.sw == sw::kPinDisabled) {
         return {};
@@ -86,6 +91,23 @@ Result<void> verify_pin(CardChannel& card, std::uint8_t reference, const SecretB
     return fail(Errc::PinIncorrect, text.data(), state);
 }
 
+Result<SecretBytes> pin_to_show(unsigned attempts_left, unsigned floor,
+                                const std::function<std::optional<SecretBytes>()>& ask,
+                                const std::function<void(unsigned)>& counted) {
+    const auto left = std::to_string(attempts_left) + " attempts left";
+    if (attempts_left < floor) {
+        return fail(Errc::PinFloor, left, attempts_left);
+    }
+    if (counted) {
+        counted(attempts_left);
+    }
+    auto pin = ask ? ask() : std::nullopt;
+    if (!pin) {
+        return fail(Errc::PinRequired, left, attempts_left);
+    }
+    return *std::move(pin);
+}
+
 Result<std::optional<unsigned>> satisfy_pin(CardChannel& card, std::uint8_t reference,
                                             unsigned floor,
                                             const std::function<std::optional<SecretBytes>()>& ask,
@@ -94,19 +116,8 @@ Result<std::optional<unsigned>> satisfy_pin(CardChannel& card, std::uint8_t refe
     if (state.kind != PinState::Kind::Wanted) {
         return std::nullopt;
     }
-    if (state.attempts_left < floor) {
-        return fail(Errc::PinFloor, std::to_string(state.attempts_left) + " attempts left",
-                    state.attempts_left);
-    }
-    if (counted) {
-        counted(state.attempts_left);
-    }
-    const auto pin = ask ? ask() : std::nullopt;
-    if (!pin) {
-        return fail(Errc::PinRequired, std::to_string(state.attempts_left) + " attempts left",
-                    state.attempts_left);
-    }
-    MTKEY_CHECK(verify_pin(card, reference, *pin));
+    const auto pin = MTKEY_TRY(pin_to_show(state.attempts_left, floor, ask, counted));
+    MTKEY_CHECK(verify_pin(card, reference, pin));
     return state.attempts_left;
 }
 

@@ -32,9 +32,19 @@ struct PinState {
 [[nodiscard]] Result<void> verify_pin(CardChannel& card, std::uint8_t reference,
                                       const SecretBytes& pin);
 
-/// Both, and the question in between. Attempts left as read before; nothing when no PIN was wanted.
-/// `floor`: PinFloor below it. `ask`: nothing returned = PinRequired (detail = attempts left).
-/// `counted`: told the attempts left, before `ask`.
+/// The eight octets that carry a PIN of 4 to 8 digits, filled with FF. InvalidArgument.
+[[nodiscard]] Result<SecretBytes> pin_field(const SecretBytes& pin);
+
+/// The rules between the counter and the PIN, which a SIM has too. `floor`: PinFloor below it.
+/// `ask`: nothing returned = PinRequired (detail = attempts left). `counted`: told the attempts
+/// left, before `ask`.
+[[nodiscard]] Result<SecretBytes>
+pin_to_show(unsigned attempts_left, unsigned floor,
+            const std::function<std::optional<SecretBytes>()>& ask,
+            const std::function<void(unsigned)>& counted);
+
+/// query_pin, pin_to_show and verify_pin. Attempts left as read before; nothing when no PIN was
+/// wanted.
 [[nodiscard]] Result<std::optional<unsigned>>
 satisfy_pin(CardChannel& card, std::uint8_t reference, unsigned floor,
             const std::function<std::optional<SecretBytes>()>& ask,

@@ -40,4 +40,9 @@ inline constexpr std::uint16_t kChannelNotSupported = 0x6881;
            error.detail >= 0x6000 && error.detail <= 0x9FFF;
 }
 
+/// What a SIM says to every command of a UICC, and a UICC in a GSM session too.
+[[nodiscard]] inline bool refuses_class(const Error& error) {
+    return is_status_error(error) && error.detail == sw::kClassNotSupported;
+}
+
 } // namespace mtkey::uicc

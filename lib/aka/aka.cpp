@@ -126,6 +126,21 @@ Secret<8> kc_from(const Secret<16>& ck, const Secret<16>& ik) {
     return kc;
 }
 
+Secret<4> sres_from(const SecretBytes& res) {
+    Secret<4> sres;
+    const auto out = sres.reveal_writable();
+    const auto octets = res.reveal();
+    for (std::size_t n = 0; n < octets.size(); ++n) {
+        out[n % out.size()] ^= octets[n];
+    }
+    return sres;
+}
+
+GsmTriplet gsm_triplet(const Algorithm& algorithm, const Rand& rand) {
+    const auto outputs = algorithm.f2345(rand);
+    return {.sres = sres_from(outputs.res), .kc = kc_from(outputs.ck, outputs.ik)};
+}
+
 Sqn sqn_from_number(std::uint64_t number) {
     Sqn sqn{};
     number &= kSqnMask;

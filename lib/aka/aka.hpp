@@ -64,8 +64,20 @@ AutnVerdict check_autn_gba_u(const Algorithm& algorithm, const Rand& rand, const
 /// AUTS = (SQN_MS xor AK*) || MAC-S.
 Auts make_auts(const Algorithm& algorithm, const Rand& rand, const Sqn& sqn_ms);
 
-/// Kc by conversion function c3 (TS 33.102 clause 6.8.1.2).
+// ---- GSM, out of the same subscriber
+
+/// SRES by conversion function c2: RES, filled with zeros to 16 octets, its four words xored; Kc by
+/// c3 (TS 33.102 clause 6.8.1.2). With Milenage they are GSM-MILENAGE with SRES derivation function
+/// #1 (TS 55.205).
+Secret<4> sres_from(const SecretBytes& res);
 Secret<8> kc_from(const Secret<16>& ck, const Secret<16>& ik);
+
+/// What SIM and AuC share for one RAND (TS 43.020).
+struct GsmTriplet {
+    Secret<4> sres;
+    Secret<8> kc;
+};
+GsmTriplet gsm_triplet(const Algorithm& algorithm, const Rand& rand);
 
 Sqn sqn_from_number(std::uint64_t number); ///< modulo 2^48
 std::uint64_t sqn_to_number(const Sqn& sqn);

@@ -166,12 +166,12 @@ Result<Subscriber> read_subscriber(const Reader& reader) {
     out.algorithm = make_algorithm(out.keys);
     out.amf = MTKEY_TRY(reader.octets<2>("amf", "8000"));
     out.sqn = MTKEY_TRY(reader.octets<6>("sqn", "000000000020"));
-    constexpr std::string_view mode_remedy = R"(write "gba-u" or "gba-me")";
+    constexpr std::string_view mode_remedy = R"(write "gba-u", "gba-me" or "gba-2g")";
     const auto mode = MTKEY_TRY(reader.text("mode", mode_remedy, "gba-u"));
-    if (mode != "gba-u" && mode != "gba-me") {
+    if (mode != "gba-u" && mode != "gba-me" && mode != "gba-2g") {
         return reader.wrong("mode", mode_remedy);
     }
-    out.mode = mode == "gba-u" ? GbaMode::GbaU : GbaMode::GbaMe;
+    out.mode = mode == "gba-u" ? GbaMode::GbaU : mode == "gba-me" ? GbaMode::GbaMe : GbaMode::Gba2g;
     const auto lifetime = MTKEY_TRY(
         reader.number("lifetime_seconds", 1, kLongestLifetime, "write 1 to 31622400 (366 days)"));
     if (lifetime) {

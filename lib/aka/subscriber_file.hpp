@@ -13,7 +13,7 @@
 
 namespace mtkey::aka {
 
-enum class GbaMode { GbaU, GbaMe };
+enum class GbaMode { GbaU, GbaMe, Gba2g };
 
 /// What an Algorithm is made of, for those who must store it.
 enum class AlgorithmKind { Milenage, XorTest };
@@ -38,10 +38,10 @@ struct Subscriber {
 };
 
 /// TOML, [[subscriber]] tables: imsi, mnc_length, k, opc or op, algorithm ("milenage", "xor"), amf,
-/// sqn, mode ("gba-u", "gba-me"), lifetime_seconds. 256 subscribers at most. Unknown keys, a
-/// repeated IMSI and an empty list are errors; an error names `file`, line, key and remedy, never a
-/// value. No error holds key octets. toml++ copies the text in passing: its strings are wiped as
-/// far as it gives access, then freed.
+/// sqn, mode ("gba-u", "gba-me", "gba-2g"), lifetime_seconds. 256 subscribers at most. Unknown
+/// keys, a repeated IMSI and an empty list are errors; an error names `file`, line, key and remedy,
+/// never a value. No error holds key octets. toml++ copies the text in passing: its strings are
+/// wiped as far as it gives access, then freed.
 Result<std::vector<Subscriber>> parse_subscribers(std::string_view text, const std::string& file);
 
 /// The same from a file that nobody else may read or write (mode 0600), at most 64 KiB.

@@ -19,8 +19,8 @@
 
 namespace mtkey::gba {
 
-enum class Mode { GbaU, GbaMe };
-std::string_view to_text(Mode mode); ///< "gba-u", "gba-me"
+enum class Mode { GbaU, GbaMe, Gba2g };
+std::string_view to_text(Mode mode); ///< "gba-u", "gba-me", "gba-2g"
 
 enum class ModePolicy { PreferUicc, RequireUicc, MeOnly };
 
@@ -44,6 +44,8 @@ struct RunSettings {
     ModePolicy policy = ModePolicy::PreferUicc;
     bool allow_downgrade =
         false; ///< 98 62 on DD may be retried with P2 81 behind an authenticated BSF
+    /// Application `Sim`: 2G GBA (TS 33.220 annex I), with a BSF behind TLS and no other.
+    bool allow_2g = false;
     bool require_rspauth = true;
     TmpiPolicy tmpi = TmpiPolicy::Auto;
     /// Begin with the challenge that the last answer of the BSF has announced, if it did: one HTTP
@@ -72,7 +74,7 @@ struct RunCounts {
     unsigned bootstrapping_authenticates = 0;
 };
 
-/// The result of one GBA run, for one UICC application. Owns Ks when the mode is GBA_ME, and the
+/// The result of one GBA run, for one UICC application. Owns Ks unless the mode is GBA_U, and the
 /// Ks_(ext)_NAF cache. GBA_U: Ks is in the card; each NAF key costs one AUTHENTICATE(DE), once.
 class Context {
 public:
@@ -97,9 +99,9 @@ public:
     void forget_naf_keys() { naf_keys_.clear(); }
     [[nodiscard]] bool has_cached(const kdf::NafId& naf_id) const;
     /// Ks_(ext)_NAF, from the cache or derived (TS 33.220 clauses 4.5.3, 5.3.3). `card` may be
-    /// null: then only the cache and GBA_ME can serve (NotReady otherwise). LimitExceeded when the
-    /// secure heap is full, BtidStale when the card has bootstrapped with somebody else meanwhile.
-    /// Borrowed until the next call.
+    /// null: then only the cache and a Ks of ours can serve (NotReady otherwise). LimitExceeded
+    /// when the secure heap is full, BtidStale when the card has bootstrapped with somebody else
+    /// meanwhile. Borrowed until the next call.
     [[nodiscard]] Result<const Secret<32>*> ks_naf(uicc::CardChannel* card,
                                                    const kdf::NafId& naf_id);
 
@@ -124,17 +126,17 @@ private:
 };
 
 /// A complete bootstrapping: Ub, AUTHENTICATE, Ub, rspauth, bsf+xml, EF_GBABP (TS 33.220
-/// clauses 4.5.2, 5.3.2; TS 24.109 clause 4 and annex A). Blocks in `card` and `bsf`. The USIM
-/// or ISIM must be selected and its PIN verified. Nothing is returned, and nothing written to the
-/// card, before rspauth has been verified. Errors: those of uicc::gba_bootstrap, BsfUnreachable,
-/// BsfRejected (403, 401 again), BsfUntrusted (rspauth), BsfBadAnswer (challenge or document),
-/// SyncFailure (twice out of sync), MacFailure, BtidStale
+/// clauses 4.5.2, 5.3.2 and annex I; TS 24.109 clause 4, annexes A and H). Blocks in `card` and
+/// `bsf`. The USIM or ISIM, or DF_GSM of a SIM, must be selected and its PIN verified. Nothing is
+/// returned, and nothing written to the card, before rspauth has been verified. Errors: those of
+/// uicc::gba_bootstrap, BsfUnreachable, BsfRejected (403, 401 again), BsfUntrusted (rspauth),
+/// BsfBadAnswer (challenge or document), SyncFailure (twice out of sync), MacFailure, BtidStale
 /// (the card has bootstrapped with somebody else meanwhile), ConfigInvalid (3G context, a UICC with
-/// GBA and no TLS).
+/// GBA and no TLS; a SIM and no TLS, or not allowed).
 ///
 /// There are two challenges at most: one that was kept or asked for, and one behind a
-/// resynchronisation or in place of a kept one that is stale. `memory`: what the last run of this
-/// application has left, and then what this one leaves; null = nothing.
+/// resynchronisation or in place of a kept one that is stale; a SIM gets one. `memory`: what the
+/// last run of this application has left, and then what this one leaves; null = nothing.
 [[nodiscard]] Result<Context> bootstrap(uicc::CardChannel& card, HttpExchange& bsf,
                                         const Clock& clock, RandomSource& random,
                                         const RunSettings& settings, const RunEvents& events = {},

@@ -9,7 +9,15 @@
 namespace mtkey::gba {
 
 std::string_view to_text(Mode mode) {
-    return mode == Mode::GbaU ? "gba-u" : "gba-me";
+    switch (mode) {
+    case Mode::GbaU:
+        return "gba-u";
+    case Mode::GbaMe:
+        break;
+    case Mode::Gba2g:
+        return "gba-2g";
+    }
+    return "gba-me";
 }
 
 bool Context::valid(const Clock& clock) const {

@@ -3,6 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "gba/gba_2g.hpp"
 #include "uicc/gba_files.hpp"
 
 #include <algorithm>
@@ -23,6 +24,10 @@ std::string status_word(const Error& error) {
 } // namespace
 
 Result<void> Run::choose_mode() {
+    if (settings_.application == uicc::DirEntry::Kind::Sim) {
+        mode_ = Mode::Gba2g;
+        return check_2g();
+    }
     switch (settings_.policy) {
     case ModePolicy::RequireUicc:
         if (!settings_.card_has_gba) {
@@ -122,8 +127,18 @@ Result<Run::CardOutcome> Run::authenticate(const uicc::Challenge& challenge) {
     return second;
 }
 
+Result<Run::CardOutcome> Run::authenticate(const DigestChallenge& challenge) {
+    if (mode_ == Mode::Gba2g) {
+        return authenticate_2g(challenge);
+    }
+    if (parse_2g_nonce(challenge.nonce)) { // AUTN is sixteen zeros: no HSS makes such
+        return fail(Errc::BsfBadAnswer, "a 2G challenge, and the card is no SIM");
+    }
+    return authenticate(challenge.aka);
+}
+
 Result<DigestChallenge> Run::first_challenge() {
-    if (memory_.next_challenge && settings_.use_next_nonce) {
+    if (memory_.next_challenge && settings_.use_next_nonce && mode_ != Mode::Gba2g) {
         // Nothing is risked for a BSF that is not there, and behind TLS it is known who it is.
         MTKEY_CHECK(ub_.connect());
         return *std::exchange(memory_.next_challenge, std::nullopt);
@@ -193,7 +208,7 @@ Result<void> Run::write_gbabp(const Context& context, const BsfDocument& documen
 }
 
 Result<std::string> Run::derive_tmpi(const Context& context) {
-    if (context.mode_ == Mode::GbaMe) {
+    if (context.ks_) {
         return kdf::tmpi(*context.ks_, context.rand_, context.impi_, bsf_.fqdn());
     }
     const auto bsf_id = MTKEY_TRY(kdf::bsf_id(bsf_.fqdn()));
@@ -207,14 +222,14 @@ void Run::remember(const DigestChallenge& answered, const Ub::Accepted& accepted
     memory_.next_challenge.reset();
     if (accepted.knows_tmpi &&
         (settings_.tmpi == TmpiPolicy::Always ||
-         (settings_.tmpi == TmpiPolicy::Auto && context.mode_ == Mode::GbaMe))) {
+         (settings_.tmpi == TmpiPolicy::Auto && context.mode_ != Mode::GbaU))) {
         if (auto tmpi = derive_tmpi(context)) {
             memory_.tmpi = *std::move(tmpi);
         } else {
             log_warning("no TMPI", tmpi.error());
         }
     }
-    if (accepted.next_nonce) {
+    if (accepted.next_nonce && context.mode_ != Mode::Gba2g) {
         if (auto next = accept_next_nonce(*accepted.next_nonce, answered)) {
             memory_.next_challenge = *std::move(next);
         } else {
@@ -251,7 +266,7 @@ Result<Context> Run::execute() {
     MTKEY_CHECK(choose_mode());
     auto challenge = MTKEY_TRY(first_challenge());
     for (bool second = false;; second = true) {
-        auto outcome = MTKEY_TRY(authenticate(challenge.aka));
+        auto outcome = MTKEY_TRY(authenticate(challenge));
         DigestChallenge next;
         if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
             if (second) {

@@ -33,13 +33,18 @@ private:
     struct CardAnswer {
         Mode mode;
         SecretBytes res;
-        std::optional<Secret<32>> ks; ///< GBA_ME only
+        std::optional<Secret<32>> ks; ///< unless it stays in the card (GBA_U)
     };
     using CardOutcome = std::variant<CardAnswer, uicc::SyncFailure>;
 
     [[nodiscard]] Result<void> choose_mode();
     /// The one that was kept, or one that the BSF is asked for.
     [[nodiscard]] Result<DigestChallenge> first_challenge();
+    /// The command that belongs to card and challenge.
+    [[nodiscard]] Result<CardOutcome> authenticate(const DigestChallenge& challenge);
+    /// RUN GSM ALGORITHM of a SIM; gba_2g.cpp.
+    [[nodiscard]] Result<void> check_2g() const;
+    [[nodiscard]] Result<CardOutcome> authenticate_2g(const DigestChallenge& challenge);
     /// With the mode chosen and the fallback that the answer allows, on the same RAND and AUTN.
     [[nodiscard]] Result<CardOutcome> authenticate(const uicc::Challenge& challenge);
     [[nodiscard]] Result<CardOutcome> authenticate_once(const uicc::Challenge& challenge);

@@ -168,7 +168,7 @@ Result<EstablishmentAnswer> decode_establishment_answer(ByteView payload) {
             answer.profile = MTKEY_TRY(read_name(reader, kLongestProfile));
             MTKEY_CHECK(map.require(kMode));
             answer.mode = MTKEY_TRY(read_name(reader, kLongestProfile));
-            if (answer.mode != "gba-u" && answer.mode != "gba-me") {
+            if (answer.mode != "gba-u" && answer.mode != "gba-me" && answer.mode != "gba-2g") {
                 return fail(Errc::Malformed, "L4: unknown mode");
             }
             MTKEY_CHECK(map.require(kKsExpires));

@@ -95,7 +95,7 @@ struct EstablishmentAnswer { // L4
     std::string b_tid;
     kdf::NafId naf_id;
     std::string profile; ///< KDF profile
-    std::string mode;    ///< "gba-u", "gba-me"
+    std::string mode;    ///< "gba-u", "gba-me", "gba-2g"
     UtcTime ks_expires{};
     std::uint32_t seconds_left = 0;
 };

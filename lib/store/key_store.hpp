@@ -27,7 +27,7 @@ struct KeyRecord {
     std::string naf_fqdn;
     Bytes naf_ua; ///< 5 octets
     std::string b_tid;
-    std::string mode; ///< "gba-u", "gba-me"
+    std::string mode; ///< "gba-u", "gba-me", "gba-2g"
     std::string profile;
     std::string
         uicc; ///< identity of the UICC, hashed: the key is suspended while another or none is there

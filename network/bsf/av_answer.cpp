@@ -144,11 +144,11 @@ Result<Mode> read_mode(const FlatObject& object) {
     if (object.find("mode") == nullptr) {
         return Mode::GbaMe;
     }
-    const auto text = object.text("mode");
-    if (text != to_text(Mode::GbaMe) && text != to_text(Mode::GbaU)) {
-        return wrong("has a mode that is neither gba-me nor gba-u");
+    const auto mode = parse_mode(object.text("mode"));
+    if (!mode) {
+        return wrong("has a mode that is none of gba-me, gba-u, gba-2g");
     }
-    return text == to_text(Mode::GbaU) ? Mode::GbaU : Mode::GbaMe;
+    return *mode;
 }
 
 Result<std::optional<std::chrono::seconds>> read_lifetime(const FlatObject& object) {

@@ -15,7 +15,8 @@ Result<std::string> write_av_request(std::string_view impi, const Resynchronisat
 
 /// What it writes: one JSON object of texts and whole numbers, at most 2 KiB, no name twice:
 ///   "rand" "autn" "ck" "ik" (32 hex digits), "xres" (8 to 32), and it may say
-///   "mode" ("gba-me", which is the default, or "gba-u"), "lifetime_seconds" (1 to 31622400);
+///   "mode" ("gba-me", which is the default, "gba-u" or "gba-2g"), "lifetime_seconds" (1 to
+///   31622400);
 /// or {"error": "unknown-subscriber"} (NotFound), {"error": "resync-refused"} (Rejected).
 /// Unknown names are passed over. IoFailed otherwise; the error holds nothing of the text. Reads
 /// without a copy: the text holds CK and IK, and is the caller's to wipe.

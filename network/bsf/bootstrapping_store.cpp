@@ -27,18 +27,17 @@ Result<BootstrappingContext> read(const Query& row) {
     out.tmpi = row.text(2);
     const auto rand = row.blob(3);
     const auto ks = row.blob(4);
-    const auto mode = row.text(5);
+    const auto mode = parse_mode(row.text(5));
     const auto created = row.number(6);
     const auto expires = row.number(7);
-    if (out.impi.empty() || rand.size() != out.rand.size() || ks.size() != 32 ||
-        (mode != to_text(Mode::GbaU) && mode != to_text(Mode::GbaMe)) || created < 0 ||
-        expires <= created || expires - created > kLongestLifetime) {
+    if (out.impi.empty() || rand.size() != out.rand.size() || ks.size() != 32 || !mode ||
+        created < 0 || expires <= created || expires - created > kLongestLifetime) {
         return fail(Errc::IoFailed, "database: the row of B-TID " + masked_b_tid(out.b_tid) +
                                         " is not valid; it is not used");
     }
     std::ranges::copy(rand, out.rand.begin());
     out.ks = Secret<32>(ks.first<32>());
-    out.mode = mode == to_text(Mode::GbaU) ? Mode::GbaU : Mode::GbaMe;
+    out.mode = *mode;
     out.created = UtcTime(std::chrono::seconds(created));
     out.expires = UtcTime(std::chrono::seconds(expires));
     out.deadline = BootTime(std::chrono::milliseconds(row.number(8)));
@@ -48,7 +47,24 @@ Result<BootstrappingContext> read(const Query& row) {
 } // namespace
 
 std::string_view to_text(Mode mode) {
-    return mode == Mode::GbaU ? "gba-u" : "gba-me";
+    switch (mode) {
+    case Mode::GbaU:
+        return "gba-u";
+    case Mode::GbaMe:
+        break;
+    case Mode::Gba2g:
+        return "gba-2g";
+    }
+    return "gba-me";
+}
+
+std::optional<Mode> parse_mode(std::string_view text) {
+    for (const auto mode : {Mode::GbaU, Mode::GbaMe, Mode::Gba2g}) {
+        if (text == to_text(mode)) {
+            return mode;
+        }
+    }
+    return std::nullopt;
 }
 
 Result<std::string> boot_id() {

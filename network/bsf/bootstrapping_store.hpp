@@ -13,10 +13,11 @@
 
 namespace mtkey::bsf {
 
-/// How a subscriber's keys are made (TS 33.220 clauses 4.5.2 and 5.3.2); part of the subscription
-/// data.
+/// How a subscriber's keys are made (TS 33.220 clauses 4.5.2 and 5.3.2, annex I); part of the
+/// subscription data.
 using Mode = aka::GbaMode;
-std::string_view to_text(Mode mode); ///< "gba-me", "gba-u"
+std::string_view to_text(Mode mode); ///< "gba-me", "gba-u", "gba-2g"
+std::optional<Mode> parse_mode(std::string_view text);
 
 /// What one successful run of Ub leaves behind.
 struct BootstrappingContext {

@@ -24,7 +24,7 @@ void add_add(CLI::App& subscriber, SubscriberOptions& options) {
     add->add_option("--mnc-length", options.mnc_length, "of this network: 2 or 3")
         ->required()
         ->type_name("N");
-    add->add_option("--mode", options.mode, "gba-u (default) or gba-me");
+    add->add_option("--mode", options.mode, "gba-u (default), gba-me or gba-2g");
     add->add_option("--algorithm", options.algorithm, "milenage (default) or xor");
     add->add_option("--amf", options.amf, "four hex digits (default 8000)");
     add->add_option("--sqn", options.sqn, "of the next vector, 12 hex digits");

@@ -148,6 +148,7 @@ Result<Config> read_root(ConfigTable root) {
     MTKEY_CHECK(read_ub_choices(root, out.ub));
     out.metrics_listen = MTKEY_TRY(read_metrics(MTKEY_TRY(root.table("metrics"))));
     MTKEY_CHECK(read_ub(MTKEY_TRY(root.table("ub")), out.ub_server));
+    out.ub.tls = out.ub_server.tls;
     MTKEY_CHECK(read_zn(MTKEY_TRY(root.table("zn")), out));
     MTKEY_CHECK(root.finish());
     return out;

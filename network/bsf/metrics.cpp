@@ -22,6 +22,7 @@ constexpr std::array kTable{
     Row{BootstrappedGbaMe, "mtkey_bsf_bootstrappings_total", "{mode=\"gba-me\"}",
         "Runs of Ub that ended with a B-TID."},
     Row{BootstrappedGbaU, "mtkey_bsf_bootstrappings_total", "{mode=\"gba-u\"}", ""},
+    Row{BootstrappedGba2g, "mtkey_bsf_bootstrappings_total", "{mode=\"gba-2g\"}", ""},
     Row{Resynchronisations, "mtkey_bsf_resynchronisations_total", "", "AUTS believed."},
     Row{RefusedMalformed, "mtkey_bsf_refusals_total", "{cause=\"malformed\"}",
         "Requests on Ub that led to no challenge and no B-TID."},

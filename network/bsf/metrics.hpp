@@ -12,6 +12,7 @@ enum class Count : std::uint8_t {
     Challenges,
     BootstrappedGbaMe,
     BootstrappedGbaU,
+    BootstrappedGba2g,
     Resynchronisations,
     RefusedMalformed,
     RefusedStranger,

@@ -3,6 +3,7 @@
 
 #include "aka/aka.hpp"
 #include "base/log.hpp"
+#include "network/bsf/bootstrapping_store.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::string_view kMilenage = "milenage";
 constexpr std::string_view kXor = "xor";
-constexpr std::string_view kGbaU = "gba-u";
-constexpr std::string_view kGbaMe = "gba-me";
 constexpr std::int64_t kSqnLimit = std::int64_t{1} << 48;
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
 
@@ -60,7 +59,7 @@ Result<bool> SubscriberStore::add(const aka::Subscriber& subscriber) {
         .bind(ByteView(subscriber.keys.k.reveal()))
         .bind(ByteView(subscriber.keys.opc.reveal()))
         .bind(ByteView(subscriber.amf))
-        .bind(subscriber.mode == aka::GbaMode::GbaU ? kGbaU : kGbaMe);
+        .bind(to_text(subscriber.mode));
     if (subscriber.lifetime) {
         query.bind(std::int64_t{subscriber.lifetime->count()});
     } else {
@@ -122,15 +121,14 @@ Result<StoredSubscriber> SubscriberStore::read(const Query& row) const {
     const auto k = row.blob(4);
     const auto opc = row.blob(5);
     const auto amf = row.blob(6);
-    const auto mode = row.text(7);
+    const auto mode = parse_mode(row.text(7));
     const auto lifetime = row.is_null(8) ? 1 : row.number(8);
     const auto next = row.number(9);
     const auto dif = row.number(10);
     const bool good = is_imsi(out.imsi) && (mnc_length == 2 || mnc_length == 3) &&
                       out.impi == impi_of(out.imsi, static_cast<unsigned>(mnc_length)) &&
                       (algorithm == kMilenage || algorithm == kXor) && k.size() == 16 &&
-                      opc.size() == 16 && amf.size() == out.amf.size() &&
-                      (mode == kGbaU || mode == kGbaMe) && lifetime >= 1 &&
+                      opc.size() == 16 && amf.size() == out.amf.size() && mode && lifetime >= 1 &&
                       lifetime <= kLongestLifetime && next >= 0 && next < kSqnLimit &&
                       dif > -kSqnLimit && dif < kSqnLimit;
     if (!good) {
@@ -142,7 +140,7 @@ Result<StoredSubscriber> SubscriberStore::read(const Query& row) const {
     out.keys.k = Secret<16>(k.first<16>());
     out.keys.opc = Secret<16>(opc.first<16>());
     std::ranges::copy(amf, out.amf.begin());
-    out.mode = mode == kGbaU ? aka::GbaMode::GbaU : aka::GbaMode::GbaMe;
+    out.mode = *mode;
     if (!row.is_null(8)) {
         out.lifetime = std::chrono::seconds(lifetime);
     }

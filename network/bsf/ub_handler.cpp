@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "kdf/naf_keys.hpp"
 #include "network/bsf/bsf_document.hpp"
+#include "network/bsf/gba_2g.hpp"
 #include "network/bsf/metrics.hpp"
 #include "network/bsf/ub_answers.hpp"
 #include "network/bsf/ub_headers.hpp"
@@ -100,13 +101,26 @@ Result<UbHandler::Issued> UbHandler::issue(const Subscriber& subscriber, const H
     pending.resynchronisations = history.resynchronisations;
     pending.refusals = history.refusals;
     pending.ks = kdf::ks(vector.ck.reveal(), vector.ik.reveal());
-    pending.password = std::move(vector.xres);
+    pending.password = vector.xres.clone();
     auto autn = vector.autn;
     if (pending.mode == Mode::GbaU) {
         autn = aka::gba_u_autn(autn, vector.ik, settings_.gba_u);
         aka::gba_u_flip(pending.password, settings_.gba_u);
     }
     out.nonce = aka::make_nonce(vector.rand, autn, server_data);
+    if (pending.mode == Mode::Gba2g) {
+        if (!settings_.tls) {
+            log(LogLevel::Warning, "2G GBA refused: Ub is not behind TLS",
+                {{"impi", masked_identity(subscriber.impi)}});
+            return fail(Errc::Rejected, "2G GBA");
+        }
+        kdf::KsInput ks_input{};
+        MTKEY_CHECK(random_.fill(ks_input));
+        auto of_sim = MTKEY_TRY(make_2g_challenge(vector, ks_input));
+        out.nonce = std::move(of_sim.nonce);
+        pending.password = std::move(of_sim.password);
+        pending.ks = std::move(of_sim.ks);
+    }
     return out;
 }
 
@@ -229,7 +243,9 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
     response.headers.add("Content-Type", faults.has(Fault::WrongType)
                                              ? std::string("text/html")
                                              : std::string(kBsfDocumentType));
-    count(context.mode == Mode::GbaU ? Count::BootstrappedGbaU : Count::BootstrappedGbaMe);
+    count(context.mode == Mode::GbaU    ? Count::BootstrappedGbaU
+          : context.mode == Mode::GbaMe ? Count::BootstrappedGbaMe
+                                        : Count::BootstrappedGba2g);
     log(LogLevel::Info, "bootstrapped",
         {{"impi", masked_identity(context.impi)},
          {"b_tid", masked_b_tid(context.b_tid)},

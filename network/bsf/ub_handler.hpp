@@ -31,6 +31,7 @@ struct UbSettings {
     std::size_t nonce_data = 0; ///< random octets in the nonce behind RAND and AUTN
     BtidForm b_tid = BtidForm::Rand;
     Faults faults{};
+    bool tls = false; ///< Ub is behind it: subscribers with a SIM are served too
 };
 
 /// The network end of Ub (TS 24.109 clause 4 and annex A, RFC 3310): HTTP Digest AKAv1-MD5 with
@@ -38,7 +39,8 @@ struct UbSettings {
 ///
 /// What is drawn from `random`, in this order, for each challenge: RAND (16 octets, by the
 /// AuthenticationCentre), then opaque (16 octets, sent as 32 hex digits; a nonce in advance keeps
-/// the opaque that there is), then the nonce's server data, if any. An opaque B-TID draws 16.
+/// the opaque that there is), then the nonce's server data, if any, and for a subscriber with a SIM
+/// Ks-input (16 octets). An opaque B-TID draws 16.
 class UbHandler {
 public:
     static constexpr unsigned kMostResynchronisations = 2; // on the way to one bootstrapping

@@ -116,7 +116,7 @@ std::string write_bootstrapping_info(const BootstrappingInfo& info) {
     }
     out["keyExpiryTime"] = format_utc(info.expires);
     out["bootstrappingInfoCreationTime"] = format_utc(info.created);
-    out["gbaType"] = "3G_GBA";
+    out["gbaType"] = info.gba_2g ? "2G_GBA" : "3G_GBA";
     out["impi"] = info.impi;
     std::string text = out.dump();
     put_key(text, "meKeyMaterial", info.ks_ext_naf);

@@ -31,6 +31,7 @@ struct BootstrappingInfo {
     UtcTime expires;
     UtcTime created;
     std::string_view impi;
+    bool gba_2g = false; ///< gbaType: a NAF may refuse keys that come of a SIM
 };
 /// The text holds the keys, once: its buffer is of the right size from the start. Whoever sends it
 /// wipes it.

@@ -127,8 +127,9 @@ HttpResponse ZnHandler::deliver(const BootstrappingInfoRequest& wanted) {
     HttpResponse response;
     response.headers.add("Content-Type", "application/json");
     response.headers.add("Cache-Control", "no-store");
-    response.body = write_bootstrapping_info(
-        {keys->external, keys->internal, context->expires, context->created, context->impi});
+    response.body =
+        write_bootstrapping_info({keys->external, keys->internal, context->expires,
+                                  context->created, context->impi, context->mode == Mode::Gba2g});
     emit_step(Step::CredentialsReturned,
               {{"naf_id", wanted.naf_id.text()},
                {"b_tid", masked_b_tid(wanted.b_tid)},

@@ -126,6 +126,7 @@ Result<Config> read_root(ConfigTable root) {
         return root.error("kdf_profile", "is not built in", "write \"draft-1\"");
     }
     settings.require_gba_u = MTKEY_TRY(root.flag_or("require_gba_u", settings.require_gba_u));
+    settings.allow_2g = MTKEY_TRY(root.flag_or("allow_2g", settings.allow_2g));
     settings.lifetime_cap = std::chrono::seconds(MTKEY_TRY(root.number_or(
         "lifetime_cap_seconds", settings.lifetime_cap.count(), 1, kLongestLifetime)));
     out.mt_id_secret_file = MTKEY_TRY(read_optional_path(root, "mt_id_secret_file"));

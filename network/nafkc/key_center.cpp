@@ -207,6 +207,9 @@ Result<DeliveredKeys::Entry> KeyCenter::fetch(const Question& question) {
         // tells the mode.
         return refuse(kForbidden, "this Key Center serves keys of GBA_U only");
     }
+    if (info->gba_2g && !settings_.allow_2g) {
+        return refuse(kForbidden, "this Key Center serves no keys of 2G GBA");
+    }
     const auto expires = MTKEY_TRY(end_of(*info));
     DeliveredKeys::Entry entry{MTKEY_TRY(kdf::ks_local_mt(profile_, info->ks_naf, request.b_tid,
                                                           question.naf_id, request.device_id)),

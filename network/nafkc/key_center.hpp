@@ -31,6 +31,7 @@ struct KeyCenterSettings {
     std::vector<kdf::NafId> nafs;     ///< whose Key Center this is; at least one
     std::string kdf_profile = "draft-1";
     bool require_gba_u = false;
+    bool allow_2g = false; ///< keys that come of a SIM (gbaType 2G_GBA)
     std::chrono::seconds lifetime_cap = std::chrono::days(7); ///< counted from the bootstrapping
     SecretBytes mt_id_secret; ///< empty: a random one, so that mt-ids change with every start
 };

@@ -122,9 +122,11 @@ Result<BootstrappingInfo> read(const json& object, const LiftedKeys& keys) {
             return bad("uiccKeyMaterial is not 64 hex digits");
         }
     }
-    if (const auto* const type = MTKEY_TRY(text_member(object, "gbaType"));
-        type != nullptr && *type != "3G_GBA") {
-        return bad("gbaType is not 3G_GBA");
+    if (const auto* const type = MTKEY_TRY(text_member(object, "gbaType")); type != nullptr) {
+        info.gba_2g = *type == "2G_GBA";
+        if (!info.gba_2g && *type != "3G_GBA") {
+            return bad("gbaType is neither 3G_GBA nor 2G_GBA");
+        }
     }
     info.expires = MTKEY_TRY(time_member(object, "keyExpiryTime"));
     info.created = MTKEY_TRY(time_member(object, "bootstrappingInfoCreationTime"));

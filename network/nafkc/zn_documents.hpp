@@ -19,6 +19,7 @@ std::string write_retrieval(std::string_view b_tid, const kdf::NafId& naf_id, bo
 struct BootstrappingInfo {
     Secret<32> ks_naf;         ///< Ks_NAF or Ks_ext_NAF: the number does not tell which
     bool has_uicc_key = false; ///< Ks_int_NAF was there: the run was GBA_U
+    bool gba_2g = false;       ///< gbaType
     std::optional<UtcTime> expires;
     std::optional<UtcTime> created;
     std::string impi;
@@ -26,8 +27,8 @@ struct BootstrappingInfo {
 
 /// Lifts the keys out of `json` before the JSON library sees it: in the text digits of no meaning
 /// stand in their place afterwards, whatever the result. Refused: members that stand twice,
-/// anything above 16 KiB, keys of other lengths, another gbaType than 3G_GBA, no time at all, no
-/// IMPI.
+/// anything above 16 KiB, keys of other lengths, another gbaType than 3G_GBA and 2G_GBA, no time at
+/// all, no IMPI.
 Result<BootstrappingInfo> take_retrieved(std::string& json);
 
 } // namespace mtkey::nafkc

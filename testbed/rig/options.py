@@ -41,7 +41,9 @@ class Subscriber:
 @dataclass
 class Options:
     build: Path  # the build folder that holds the programs
-    mode: str = "gba-u"  # gba-u | gba-me: of the subscriber at the BSF and, unless card_has_gba says so, of the card
+    # gba-u | gba-me | gba-2g: of the subscriber at the BSF and, unless card_has_gba says so, of the card. gba-2g: the card
+    # is a SIM, Ub is behind TLS, and all parties allow it
+    mode: str = "gba-u"
     devices: int = 1
     subscriber: Subscriber = field(default_factory=Subscriber)
     lifetime_seconds: int = 86400
@@ -61,6 +63,7 @@ class Options:
     # "zn-client" (the Key Center's towards the BSF)
     strange_ca: Optional[str] = None
     device_id_in_certificate: Optional[str] = None  # another one than the device says
+    allow_2g: bool = True  # by the daemon, where the card is a SIM
     rules: bool = True  # a [[device]] allow rule for each device
     zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with
     record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
@@ -71,6 +74,10 @@ class Options:
     reader: Optional[str] = None  # a reader of the system's pcscd in place of the virtual card
     pin_file: Optional[Path] = None
     bsf_url: Optional[str] = None  # in place of our BSF; then there is no Key Center either
+
+    @property
+    def is_2g(self) -> bool:
+        return self.mode == "gba-2g"
 
 
 def new_device_id() -> str:

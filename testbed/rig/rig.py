@@ -179,7 +179,8 @@ class Rig:
             self._start_pcscd()
         options, subscriber = self.options, self.options.subscriber
         gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
-        card = self._write("card.toml", settings.card(subscriber, gba, options.pin, options.protocol))
+        card = self._write("card.toml", settings.card(
+            subscriber, gba, options.pin, options.protocol, kind="sim" if options.is_2g else "uicc"))
         if options.other is not None:
             self.other_card = self._write(
                 "other.toml", settings.card(options.other, gba, None, options.protocol, "8988211000000654321"))
@@ -267,7 +268,9 @@ class Rig:
             bsf = settings.bsf_of_url(self.options.bsf_url)
         else:
             port = self.ub.port if self.ub else self.bsf_ports[0]
-            bsf = {"address": f"127.0.0.1:{port}", "tls": False}
+            bsf = {"address": f"127.0.0.1:{port}", "tls": self.options.is_2g}
+            if self.options.is_2g:
+                bsf["ca"] = self.operator_ca.certificate
         pin_file = self.options.pin_file
         if self.options.pin is not None and self.options.pin_known:
             pin_file = self._write("pin", self.options.pin + "\n")

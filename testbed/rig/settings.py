@@ -37,16 +37,17 @@ def subscribers(subscriber: Subscriber, mode: str, k: Optional[str] = None) -> s
 
 
 def card(subscriber: Subscriber, gba: bool, pin: Optional[str], protocol: Optional[str] = None,
-         iccid: str = "8988211000000123456") -> str:
-    return table("", iccid=iccid, imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba, pin=pin,
+         iccid: str = "8988211000000123456", kind: str = "uicc") -> str:
+    return table("", kind=kind, iccid=iccid, imsi=subscriber.imsi, mnc_length=subscriber.mnc_length, gba=gba, pin=pin,
                  protocol=protocol)
 
 
 def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Path,
         ports: tuple[int, int] = (0, 0)) -> str:
     fqdn, naf = options.subscriber.bsf_fqdn, options.subscriber.naf_fqdn
+    tls = table("[ub.tls]", **keys_of(zn)) if options.is_2g else ""
     return (table("", fqdn=fqdn, subscribers=subscribers_file, lifetime_seconds=options.lifetime_seconds) +
-            table("[ub]", listen=f"127.0.0.1:{ports[0]}") +
+            table("[ub]", listen=f"127.0.0.1:{ports[0]}") + tls +
             table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, revocation="none", **keys_of(zn)) +
             table("[[zn.naf]]", client=naf, fqdns=[naf]))
 
@@ -54,7 +55,7 @@ def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Pa
 def key_center(options: Options, server: Certificate, device_ca: Path, zn_port: int, ca: Path,
                client: Certificate) -> str:
     return (table("", listen="127.0.0.1:0", device_ca=device_ca, revocation="none", kdf_profile="draft-1",
-                  **keys_of(server)) +
+                  allow_2g=options.is_2g, **keys_of(server)) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA) +
             table("[bsf]", fqdn=options.subscriber.bsf_fqdn, address=f"127.0.0.1:{zn_port}", ca=ca, **keys_of(client)))
 
@@ -98,7 +99,7 @@ def uicc(options: Options, pin_file: Optional[Path], modem: Optional[Path]) -> s
 def daemon(options: Options, bus: str, bsf_settings: dict[str, Any], ttys: list[str], device_ids: list[str],
            plugins: Path, pin_file: Optional[Path], modem: Optional[Path]) -> str:
     text = (table("[bus]", address=bus) + uicc(options, pin_file, modem) +
-            table("[gba]", mode="prefer-uicc", allow_downgrade=False) +
+            table("[gba]", mode="prefer-uicc", allow_downgrade=False, allow_2g=options.is_2g and options.allow_2g) +
             table("[bsf]", require_rspauth=True, **bsf_settings) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA))
     if options.rules:

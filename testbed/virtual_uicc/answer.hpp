@@ -3,6 +3,7 @@
 
 #include "base/secret.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace mtkey::testbed {
@@ -42,6 +43,16 @@ inline constexpr std::uint16_t kMacIncorrect = 0x9862;
 inline constexpr std::uint16_t kContextNotSupported = 0x9864;
 inline constexpr std::uint16_t kNoMemorySpace = 0x9866;
 } // namespace sw
+
+/// As it goes over the contacts.
+inline SecretBytes encode(ByteView data, std::uint16_t sw) {
+    SecretBytes out(data.size() + 2);
+    const auto octets = out.reveal_writable();
+    std::ranges::copy(data, octets.begin());
+    octets[data.size()] = static_cast<std::uint8_t>(sw >> 8);
+    octets[data.size() + 1] = static_cast<std::uint8_t>(sw & 0xFF);
+    return out;
+}
 
 inline Answer refuse(std::uint16_t sw) {
     return {SecretBytes(), sw};

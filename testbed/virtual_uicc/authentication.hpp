@@ -46,6 +46,7 @@ public:
     /// EF_GBANL are.
     Answer authenticate(const uicc::CommandApdu& command, ApplicationState& application,
                         Directory& adf);
+    [[nodiscard]] const aka::Algorithm& algorithm() const { return *algorithm_; }
     aka::SqnArray& sqn() { return sqn_; }
     [[nodiscard]] const aka::SqnArray& sqn() const { return sqn_; }
 

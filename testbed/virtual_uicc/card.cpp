@@ -46,14 +46,8 @@ constexpr auto kAtrT1 = with_check_octet(std::array<std::uint8_t, 25>{
     0x3B, 0x9F, 0x96, 0x81, 0xB1, 0xFE, 0x45, 0x1F, 0xC7, 0x80, 0x31, 0xE0, 0x73,
     0xFE, 0x21, 0x1B, 0x63, 0xE2, 0x03, 0xE8, 0x83, 0x0F, 0x90, 0x00, 0x00});
 
-SecretBytes encode(ByteView data, std::uint16_t sw) {
-    SecretBytes out(data.size() + 2);
-    const auto octets = out.reveal_writable();
-    std::ranges::copy(data, octets.begin());
-    octets[data.size()] = static_cast<std::uint8_t>(sw >> 8);
-    octets[data.size() + 1] = static_cast<std::uint8_t>(sw & 0xFF);
-    return out;
-}
+// T=0 only too, without capabilities.
+constexpr std::array<std::uint8_t, 9> kAtrSim{0x3B, 0x16, 0x94, 0x71, 0x01, 0x01, 0x06, 0x02, 0x00};
 
 /// 61xx or 6Cxx: 00 stands for 256.
 std::uint16_t with_length(std::uint16_t sw, std::size_t length) {
@@ -105,6 +99,9 @@ Card::Card(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm
       pins_(pins_of(profile)),
       authentication_(std::move(algorithm), aka::SqnArray(sqn_ms, profile.sqn), profile.gba_u),
       channels_(profile.quirks.no_logical_channels ? 1 : profile.channels) {
+    if (profile.sim) {
+        sim_.emplace(profile);
+    }
     for (const auto& application : applications_of(profile)) {
         applications_.push_back({.kind = application.kind,
                                  .gba = application.gba,
@@ -115,6 +112,9 @@ Card::Card(const CardProfile& profile, std::unique_ptr<aka::Algorithm> algorithm
 }
 
 void Card::reset() {
+    if (sim_) {
+        sim_->reset();
+    }
     channels_.reset();
     std::ranges::for_each(pins_, &Pin::forget_verification);
     pending_.clear();
@@ -124,6 +124,9 @@ void Card::reset() {
 }
 
 ByteView Card::atr() const {
+    if (sim_) {
+        return kAtrSim;
+    }
     return protocol_ == Protocol::T0 ? ByteView(kAtrT0) : ByteView(kAtrT1);
 }
 
@@ -166,6 +169,9 @@ SecretBytes Card::transmit(ByteView command_octets) {
     if (!command) {
         pending_.clear();
         return encode({}, sw::kWrongLength);
+    }
+    if (sim_) {
+        return sim_->transmit(*command, pins_.front(), authentication_.algorithm());
     }
     const auto of = parse_class(command->cla);
     if (command->ins == kGetResponse && check_class(of, kGetResponse) == sw::kOk &&

@@ -5,6 +5,7 @@
 #include "testbed/virtual_uicc/channels.hpp"
 #include "testbed/virtual_uicc/file_system.hpp"
 #include "testbed/virtual_uicc/pin.hpp"
+#include "testbed/virtual_uicc/sim.hpp"
 
 #include <memory>
 
@@ -17,8 +18,8 @@ struct CardMemory {
     bool operator==(const CardMemory&) const = default;
 };
 
-/// A UICC: command octets in, response octets out, no reader and no clock. Keys, SQN, Ks and the
-/// PINs' attempts outlive reset(), as in a card.
+/// A UICC, or a SIM: command octets in, response octets out, no reader and no clock. Keys, SQN, Ks
+/// and the PINs' attempts outlive reset(), as in a card.
 class Card {
 public:
     /// InvalidArgument when `profile` describes no possible card. `sqn_ms`: highest SQN accepted so
@@ -67,6 +68,7 @@ private:
     std::vector<Pin> pins_;
     Authentication authentication_;
     Channels channels_;
+    std::optional<Sim> sim_; ///< then all the rest but PIN 01 and the key is out of reach
 
     SecretBytes pending_; ///< for GET RESPONSE, until any other command
     unsigned pending_channel_ = 0;

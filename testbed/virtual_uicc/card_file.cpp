@@ -84,6 +84,7 @@ Result<void> read_sqn(ConfigTable& table, CardFile& out) {
 Result<CardFile> read(ConfigTable table) {
     CardFile out;
     auto& profile = out.profile;
+    profile.sim = MTKEY_TRY(table.word_or("kind", "uicc", {"uicc", "sim"})) == "sim";
     profile.iccid = MTKEY_TRY(table.text_or("iccid", kTestIccid));
     out.has_imsi = table.has("imsi");
     profile.imsi = MTKEY_TRY(table.text_or("imsi", ""));

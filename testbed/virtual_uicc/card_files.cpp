@@ -74,10 +74,7 @@ Directory master_file(const CardProfile& profile) {
     if (!profile.quirks.no_ef_dir) {
         mf.files.push_back(dir_file(applications_of(profile)));
     }
-    mf.files.push_back({.fid = kEfIccid,
-                        .sfi = 0x02,
-                        .content = swapped_bcd(profile.iccid, 10),
-                        .read = Access::Always});
+    mf.files.push_back(iccid_file(profile));
     return mf;
 }
 
@@ -158,6 +155,13 @@ Bytes service_table(std::size_t octets, const std::vector<unsigned>& services) {
         out[(service - 1) / 8] |= static_cast<std::uint8_t>(1U << ((service - 1) % 8));
     }
     return out;
+}
+
+ElementaryFile iccid_file(const CardProfile& profile) {
+    return {.fid = kEfIccid,
+            .sfi = 0x02,
+            .content = swapped_bcd(profile.iccid, 10),
+            .read = Access::Always};
 }
 
 ElementaryFile administrative_data(const CardProfile& profile) {

@@ -37,7 +37,11 @@ Directory isim(const CardProfile& profile, const ApplicationProfile& application
 /// EF_GBABP, EF_GBANL and EF_NAFKCA, as far as the application's services bring them.
 void add_gba_files(Directory& adf, const CardProfile& profile,
                    const ApplicationProfile& application);
+ElementaryFile iccid_file(const CardProfile& profile);
 ElementaryFile administrative_data(const CardProfile& profile);
+/// EF_IMSI: length, then the digits behind a nibble for type and parity (TS 31.102 clause 4.2.2, TS
+/// 51.011 clause 10.3.2).
+Bytes imsi_content(const std::string& imsi);
 /// One bit a service, from the least significant one of the first octet.
 Bytes service_table(std::size_t octets, const std::vector<unsigned>& services);
 /// `digits` two an octet, the first one in the low nibble; unused nibbles are F.

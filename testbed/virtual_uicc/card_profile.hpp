@@ -57,6 +57,7 @@ struct CardProfile {
     std::string iccid;       ///< 18 to 20 digits
     std::string imsi;        ///< 6 to 15 digits
     unsigned mnc_length = 2; ///< 2 or 3; what EF_AD says
+    bool sim = false;        ///< no UICC: DF_GSM and class A0, on T=0, without applications
     // The USIM of a card that names no applications, and what those start from that are named.
     bool gba = true;
     bool local_key = false;

@@ -121,6 +121,10 @@ Result<void> check_profile(const CardProfile& profile) {
     if (profile.mnc_length != 2 && profile.mnc_length != 3) {
         return wrong("mnc_length: write 2 or 3");
     }
+    if (profile.sim && (profile.protocol != Protocol::T0 || !profile.applications.empty() ||
+                        !profile.files.empty() || !profile.more_pins.empty())) {
+        return wrong("kind: a SIM has T=0 and PIN 01, no applications and no files of its own");
+    }
     if (profile.channels < 1 || profile.channels > 20) {
         return wrong("channels: write 1 to 20");
     }

@@ -13,15 +13,14 @@ constexpr unsigned kServiceGsmAccess = 27;
 constexpr unsigned kServiceGba = 68;
 constexpr unsigned kServiceLocalKey = 76;
 
-/// Length, then the digits behind a nibble for type and parity (TS 31.102 clause 4.2.2).
+} // namespace
+
 Bytes imsi_content(const std::string& imsi) {
     const char parity = imsi.size() % 2 == 1 ? '9' : '1';
     Bytes out{static_cast<std::uint8_t>(imsi.size() / 2 + 1)};
     append(out, swapped_bcd(parity + imsi, 8));
     return out;
 }
-
-} // namespace
 
 /// ADF_USIM (TS 31.102 clause 4.2).
 Directory usim(const CardProfile& profile, const ApplicationProfile& application) {

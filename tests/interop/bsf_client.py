@@ -50,6 +50,8 @@ def check(good, name, detail=""):
 # ------------------------------------------------------------------------------------------------ the parties
 class Card:
     """A USIM: Milenage, the SQN rule, and the rules of GBA_U (TS 33.220 clause 5.3.2)."""
+    nonce_length = 32
+    gba_type = "3G_GBA"
 
     def __init__(self, imsi, sqn=0):
         self.milenage = gba_ref.Milenage(K, OPC)
@@ -72,6 +74,24 @@ class Card:
         self.rand, self.ks = rand, m.f3(rand) + m.f4(rand)
         res = m.f2(rand)
         return "res", (res[:-1] + bytes([res[-1] ^ 1]) if gba_u else res)
+
+    def answer(self, nonce, gba_u):
+        return self.authenticate(nonce[:16], nonce[16:], gba_u)
+
+
+class Sim(Card):
+    """SRES and Kc by the conversion functions, RES and Ks of TS 33.220 annex I."""
+    nonce_length = 48
+    gba_type = "2G_GBA"
+
+    def answer(self, nonce, gba_u):
+        m, rand = self.milenage, nonce[:16]
+        if nonce[16:32] != bytes(16):
+            return "mac", None
+        kc, sres = gba_ref.c3_kc(m.f3(rand), m.f4(rand)), gba_ref.c2_sres(m.f2(rand))
+        res, self.ks = gba_ref.gba2g(kc, sres, rand, nonce[32:])
+        self.rand, self.res = rand, res
+        return "res", res
 
 
 def digest_header(text):
@@ -131,7 +151,7 @@ class Ue:
 
     def card_answer(self, challenge):
         raw = base64.b64decode(challenge["nonce"], validate=True)
-        return self.card.authenticate(raw[:16], raw[16:32], self.gba_u)
+        return self.card.answer(raw, self.gba_u)
 
     def bootstrap(self, name):
         """A whole run, every step checked; (b_tid, lifetime) or None."""
@@ -140,7 +160,7 @@ class Ue:
         form = dict(realm=FQDN, algorithm="AKAv1-MD5", qop="auth-int")
         check(answer.status == 401 and all(challenge.get(k) == v for k, v in form.items())
               and re.fullmatch("[0-9a-f]{32}", challenge.get("opaque", "")) is not None
-              and len(base64.b64decode(challenge.get("nonce", ""))) == 32 + self.nonce_data,
+              and len(base64.b64decode(challenge.get("nonce", ""))) == self.card.nonce_length + self.nonce_data,
               f"{name}: challenge", f"{answer.status} {challenge}")
         check("3gpp-gba-tmpi" in (answer.getheader("Server") or ""), f"{name}: Server carries the product token")
         kind, value = self.card_answer(challenge)
@@ -272,7 +292,7 @@ class Certificates:
 
 
 SUBSCRIBERS = [("001010000000001", "gba-me"), ("001010000000002", "gba-u"), ("001010000000003", "gba-me"),
-               ("001010000000004", "gba-u")]
+               ("001010000000004", "gba-u"), ("001010000000005", "gba-2g")]
 
 
 def write_subscribers(folder):
@@ -324,8 +344,8 @@ class Bsf:
 
 
 # ------------------------------------------------------------------------------------------------ the test
-def bootstrap_and_fetch(bsf, naf, imsi, gba_u, name, context=None, sqn=0):
-    ue = Ue(bsf.ready["ub_port"], Card(imsi, sqn), gba_u, context)
+def bootstrap_and_fetch(bsf, naf, card, gba_u, name, context=None):
+    ue = Ue(bsf.ready["ub_port"], card, gba_u, context)
     done = ue.bootstrap(name)
     if done is None:
         return None
@@ -337,7 +357,7 @@ def bootstrap_and_fetch(bsf, naf, imsi, gba_u, name, context=None, sqn=0):
     check(status == 200 and media == "application/json" and answer.get("meKeyMaterial") == external.hex(),
           f"{name}: Zn gives the key that the UE computes", f"{status} {media}")
     check(status == 200 and answer.get("keyExpiryTime") == lifetime and answer.get("impi") == ue.card.impi
-          and answer.get("gbaType") == "3G_GBA" and "bootstrappingInfoCreationTime" in answer
+          and answer.get("gbaType") == card.gba_type and "bootstrappingInfoCreationTime" in answer
           and "uiccKeyMaterial" not in answer, f"{name}: the rest of the answer")
     status, _, answer = naf.ask(b_tid, aware=True)
     expected = internal.hex() if gba_u else None
@@ -352,6 +372,8 @@ def check_refusals(bsf):
 
     answer, _ = ue.first(impi="001019999999999@ims.mnc001.mcc001.3gppnetwork.org")
     check(answer.status == 403, "unknown subscriber: 403", answer.status)
+    answer, _ = ue.first(impi=Sim(SUBSCRIBERS[4][0]).impi)
+    check(answer.status == 403, "a SIM without TLS: 403", answer.status)
     answer, _ = ue.first(realm="bsf.example.org")
     check(answer.status == 400, "foreign realm: 400", answer.status)
     for authorization in (None, "Basic eDp5", "Digest", "Digest username=", "Digest " + "a=b, " * 40 + "c=d"):
@@ -446,10 +468,10 @@ def main(program):
                   certificates.path("naf", "key"))
         secrets_seen = [("K", K), ("OPc", OPC)]
         try:
-            me = bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[0][0], False, "GBA_ME")
-            u = bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[1][0], True, "GBA_U")
+            me = bootstrap_and_fetch(bsf, naf, Card(SUBSCRIBERS[0][0]), False, "GBA_ME")
+            u = bootstrap_and_fetch(bsf, naf, Card(SUBSCRIBERS[1][0]), True, "GBA_U")
             # The card is far ahead: the BSF must believe its AUTS.
-            resync = bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[2][0], False, "resynchronisation", sqn=0x123456789A)
+            resync = bootstrap_and_fetch(bsf, naf, Card(SUBSCRIBERS[2][0], 0x123456789A), False, "resynchronisation")
             for run in (me, u, resync):
                 if run:
                     secrets_seen += secrets_of(run[0])
@@ -486,10 +508,11 @@ def main(program):
             naf = Naf(bsf.ready["zn_port"], certificates.path("ca", "pem"), certificates.path("naf", "pem"),
                       certificates.path("naf", "key"))
             context = ssl.create_default_context(cafile=certificates.path("ca", "pem"))
-            tls = [bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[1][0], True, "GBA_U over TLS", context),
-                   bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[0][0], False, "GBA_ME over TLS", context),
-                   bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[3][0], True, "resynchronisation over TLS", context,
-                                       sqn=0x123456789A)]
+            tls = [bootstrap_and_fetch(bsf, naf, Card(SUBSCRIBERS[1][0]), True, "GBA_U over TLS", context),
+                   bootstrap_and_fetch(bsf, naf, Card(SUBSCRIBERS[0][0]), False, "GBA_ME over TLS", context),
+                   bootstrap_and_fetch(bsf, naf, Card(SUBSCRIBERS[3][0], sqn=0x123456789A), True,
+                                       "resynchronisation over TLS", context),
+                   bootstrap_and_fetch(bsf, naf, Sim(SUBSCRIBERS[4][0]), False, "2G GBA over TLS", context)]
             try:
                 Ue(bsf.ready["ub_port"], Card(SUBSCRIBERS[1][0]), True,
                    ssl.create_default_context(cafile=certificates.path("other-ca", "pem"))).first()
@@ -499,7 +522,10 @@ def main(program):
         finally:
             status, _, steps, log = bsf.end()
             check(status == 0, "over TLS: exit status 0", status)
-        check_silence(log, steps, [("K", K), ("OPc", OPC)] + [secret for run in tls if run for secret in secrets_of(run[0])])
+        secrets = [secret for run in tls if run for secret in secrets_of(run[0])]
+        if tls[3]:
+            secrets.append(("RES of the SIM", tls[3][0].card.res))
+        check_silence(log, steps, [("K", K), ("OPc", OPC)] + secrets)
 
         with open(config, "a") as out:
             out.write("\n[gba_u]\nmodify_mac = 3\n")

@@ -34,6 +34,17 @@ kind = "isim"
 {{tables}}
 """
 
+SIM = f"""
+kind = "sim"
+imsi = "{IMSI}"
+mnc_length = 2
+{{top}}
+[key]
+k = "{K.hex()}"
+opc = "{OPC.hex()}"
+{{tables}}
+"""
+
 
 class Network:
     """The home network of that subscriber: makes challenges and knows what must come back, by gba_ref alone."""
@@ -55,6 +66,11 @@ class Network:
         res = self.milenage.f2(rand)
         return res[:-1] + bytes([res[-1] ^ 1]) if gba_u else res
 
+    def gsm(self, rand: bytes) -> bytes:
+        """SRES || Kc."""
+        m = self.milenage
+        return gba_ref.c2_sres(m.f2(rand)) + gba_ref.c3_kc(m.f3(rand), m.f4(rand))
+
     def ks(self, rand: bytes) -> bytes:
         return self.milenage.f3(rand) + self.milenage.f4(rand)
 
@@ -67,9 +83,9 @@ class Folder:
         self.path = Path(self._folder.name)
         os.chmod(self.path, 0o755)  # pcscd may run as another user
 
-    def card(self, name: str = "card.toml", top: str = "", tables: str = "") -> Path:
+    def card(self, name: str = "card.toml", top: str = "", tables: str = "", kind: str = CARD) -> Path:
         path = self.path / name
-        path.write_text(CARD.format(top=top, tables=tables))
+        path.write_text(kind.format(top=top, tables=tables))
         os.chmod(path, 0o600)
         return path
 

@@ -13,7 +13,7 @@ import time
 import unittest
 from typing import Any, Optional
 
-from card_parts import USIM, Control, Folder, Network  # first: it sets the path
+from card_parts import ICCID, IMSI, SIM, USIM, Control, Folder, Network, digits  # first: it sets the path
 
 import tap
 from rig.processes import Party
@@ -106,6 +106,33 @@ class ReaderTest(unittest.TestCase):
     def authenticate(self, gba_u: bool = False, sqn: Optional[int] = None) -> str:
         rand, autn = self.network.challenge(gba_u, sqn)
         return self.driver.command("00880081" "22" "10" + rand.hex() + "10" + autn.hex())
+
+    def sim(self, header: str, data: bytes = b"", le: int = 0) -> bytes:
+        """A command to a SIM as a phone sends it (TS 51.011 clause 9): P3, then GET RESPONSE after 9Fxx."""
+        answer = bytes.fromhex(self.driver.command(f"a0{header}{len(data) or le:02x}" + data.hex()))
+        if answer[:1] == b"\x9f" and len(answer) == 2:
+            answer = bytes.fromhex(self.driver.command(f"a0c00000{answer[1]:02x}"))
+        self.assertEqual(answer[-2:], b"\x90\x00", f"{header} {data.hex()}")
+        return answer[:-2]
+
+    def test_sim(self) -> None:
+        self.start(kind=SIM, top='pin = "1234"')
+        self.assertEqual(self.driver.command("00a40004023f00"), "6e00")
+        for fid, kind in (("3f00", 1), ("7f20", 2)):
+            told = self.sim("a40000", bytes.fromhex(fid))
+            self.assertEqual((told[4:6].hex(), told[6], told[13] & 0x80, told[18]), (fid, kind, 0, 0x83))
+        self.assertEqual(self.driver.command("a088000010" + bytes(16).hex()), "9804")
+        self.sim("200001", b"1234\xff\xff\xff\xff")
+        self.sim("a40000", bytes.fromhex("3f00"))
+        contents = []
+        for fid in ("2fe2", "7f20", "6f07", "6fad"):
+            told = self.sim("a40000", bytes.fromhex(fid))
+            if told[6] == 4:
+                contents.append(self.sim("b00000", le=int.from_bytes(told[2:4], "big")))
+        self.assertEqual((digits(contents[0]), digits(contents[1][1:])[1:], contents[2][3]), (ICCID, IMSI, 2))
+        for _ in range(20):
+            rand = os.urandom(16)
+            self.assertEqual(self.sim("880000", rand), self.network.gsm(rand))
 
     def test_faults_at_one_command(self) -> None:
         self.start(top='protocol = "t1"')

@@ -122,6 +122,8 @@ std::string kind_name(uicc::DirEntry::Kind kind) {
         return "usim";
     case uicc::DirEntry::Kind::Isim:
         return "isim";
+    case uicc::DirEntry::Kind::Sim:
+        return "sim";
     case uicc::DirEntry::Kind::Other:
         break;
     }

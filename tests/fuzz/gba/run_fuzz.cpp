@@ -2,7 +2,7 @@
 // A whole run against a BSF and a card that say what the fuzzer likes. Nobody here knows RES in
 // time to compute an rspauth, so no run may succeed that asks for one. The card is never asked more
 // often than design.md decision 3 allows, and one with GBA is never driven with the 3G context
-// without TLS.
+// without TLS. A SIM is asked once, and with TLS alone.
 #include "base/encoding.hpp"
 #include "base/log.hpp"
 #include "gba/bootstrapping.hpp"
@@ -37,7 +37,7 @@ private:
 
 class FuzzedBsf final : public HttpExchange {
 public:
-    FuzzedBsf(Input& input, bool tls) : input_(input), tls_(tls) {}
+    FuzzedBsf(Input& input, bool tls, bool sim) : input_(input), tls_(tls), sim_(sim) {}
     [[nodiscard]] std::string_view fqdn() const override { return "bsf.example.org"; }
     [[nodiscard]] bool authenticated() const override { return tls_; }
     [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest&) override {
@@ -48,8 +48,13 @@ public:
         const auto kind = input_.octet();
         response.status = kind % 4 == 0 ? kind * 4U : kind % 2 == 0 ? 200 : 401;
         if (kind >= 128) { // a challenge that is in order, so that the fuzzer gets further
+            Bytes nonce(32, kind);
+            if (sim_) {
+                std::fill(nonce.begin() + 16, nonce.end(), std::uint8_t{0});
+                nonce.resize(48, kind);
+            }
             response.headers.add("WWW-Authenticate", "Digest realm=\"bsf.example.org\", nonce=\"" +
-                                                         to_base64(Bytes(32, kind)) +
+                                                         to_base64(nonce) +
                                                          "\", algorithm=AKAv1-MD5, qop=auth-int");
         } else {
             response.headers.add("WWW-Authenticate", input_.line());
@@ -63,6 +68,7 @@ public:
 private:
     Input& input_;
     bool tls_;
+    bool sim_;
     unsigned exchanges_ = 0;
 };
 
@@ -72,6 +78,7 @@ public:
         unsigned authenticates;
         bool g3;     ///< the 3G context may be used
         bool writes; ///< other commands: not before rspauth holds
+        bool sim;
     };
     FuzzedCard(Input& input, Limits limits) : input_(input), limits_(limits) {}
     [[nodiscard]] Result<uicc::ResponseApdu> transmit(const uicc::CommandApdu& command) override {
@@ -81,7 +88,7 @@ public:
             command.ins == 0x88 && !naf
                 ? ++authenticates_ <= limits_.authenticates && (command.p2 == 0x84 || limits_.g3)
                 : limits_.writes;
-        if (!allowed) {
+        if (!allowed || (command.cla == 0xA0) != limits_.sim) {
             std::abort();
         }
         uicc::ResponseApdu response;
@@ -119,16 +126,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Input input({data, size});
     const auto switches = input.octet();
     const bool tls = (switches & 1) != 0;
-    FuzzedBsf bsf(input, tls);
+    const bool sim = (switches & 128) != 0;
+    FuzzedBsf bsf(input, tls, sim);
     const bool has_gba = (switches & 2) != 0;
     const bool require_rspauth = (switches & 32) == 0;
-    FuzzedCard card(input, {tls ? 3U : 2U, tls || !has_gba, !require_rspauth});
+    const auto limits =
+        sim ? FuzzedCard::Limits{tls ? 1U : 0U, true, false, true}
+            : FuzzedCard::Limits{tls ? 3U : 2U, tls || !has_gba, !require_rspauth, false};
+    FuzzedCard card(input, limits);
     StillClock clock;
     ZeroRandom random;
     gba::RunSettings settings;
     settings.impi = "001010123456789@ims.mnc001.mcc001.3gppnetwork.org";
     settings.card_has_gba = has_gba;
     settings.gba_context_missing = (switches & 64) != 0;
+    if (sim) {
+        settings.application = uicc::DirEntry::Kind::Sim;
+        settings.allow_2g = true;
+    }
     settings.require_rspauth = require_rspauth;
     settings.allow_downgrade = (switches & 4) != 0;
     settings.gbabp_size = 120;

@@ -35,15 +35,26 @@ TEST(Milenage, UmtsSetsOfTs35208) {
     }
 }
 
-TEST(Milenage, KcOfTs55205) {
+TEST(Milenage, GsmMilenageOfTs55205) {
     const Json sets = vectors::load("milenage_vectors.json")["gsm"];
     ASSERT_EQ(sets.size(), 19u);
     for (const Json& set : sets) {
         SCOPED_TRACE(set["id"]);
         const auto algorithm = milenage(secret<16>(set["ki"]), secret<16>(set["opc"]));
-        const auto outputs = algorithm->f2345(array<16>(set["rand"]));
-        EXPECT_EQ(text_of(kc_from(outputs.ck, outputs.ik)), set["kc"]);
+        const auto triplet = gsm_triplet(*algorithm, array<16>(set["rand"]));
+        EXPECT_EQ(text_of(triplet.sres), set["sres1"]);
+        EXPECT_EQ(text_of(triplet.kc), set["kc"]);
     }
+}
+
+TEST(Conversion, SresOfEveryLengthOfRes) {
+    const auto sres = [](const std::string& res) {
+        return text_of(sres_from(SecretBytes(vectors::hex(res))));
+    };
+    EXPECT_EQ(sres("01020304"), "01020304");
+    EXPECT_EQ(sres("0102030410"), "11020304"); // behind it, zeros
+    EXPECT_EQ(sres("0102030410203040"), "11223344");
+    EXPECT_EQ(sres("01020304102030400000000500000600"), "11223541");
 }
 
 // TS 34.108 clause 8.1.2, with the inputs of the published ImsStack vector.

@@ -42,6 +42,7 @@ imsi = "001010000000001"
 mnc_length = 2
 algorithm = "xor"
 k = "000102030405060708090a0b0c0d0e0f"
+mode = "gba-2g"
 )";
 
 TEST(SubscriberFile, Reads) {
@@ -64,6 +65,7 @@ TEST(SubscriberFile, Reads) {
     EXPECT_EQ(second.mode, GbaMode::GbaMe);
     EXPECT_EQ(second.lifetime, std::nullopt);
     EXPECT_EQ(vectors::text_of(second.algorithm->f2345(rand).res), "a54211d5e3ba50bf");
+    EXPECT_EQ(list->at(2).mode, GbaMode::Gba2g);
     EXPECT_EQ(list->at(2).algorithm->f2345(rand).res.size(), 16u);
 }
 

@@ -18,11 +18,16 @@ public:
     CardRig(const std::optional<std::string>& pin, Config settings,
             const std::function<void(testbed::CardProfile&)>& shape = {})
         : config(std::move(settings)),
-          centre(integration::Network::subscribers(
-                     config.gba.mode == gba::ModePolicy::MeOnly ? "gba-me" : "gba-u"),
+          centre(integration::Network::subscribers(config.gba.allow_2g ? "gba-2g"
+                                                   : config.gba.mode == gba::ModePolicy::MeOnly
+                                                       ? "gba-me"
+                                                       : "gba-u"),
                  random),
-          ub({.fqdn = bsf_fqdn(), .lifetime = std::chrono::hours(24), .gba_u = {}}, centre, store,
-             clock, random),
+          ub({.fqdn = bsf_fqdn(),
+              .lifetime = std::chrono::hours(24),
+              .gba_u = {},
+              .tls = config.bsf.tls},
+             centre, store, clock, random),
           card(make_card(pin, shape)) {
         work.set_changed([this] {
             ++changes;
@@ -193,7 +198,7 @@ private:
     public:
         explicit Bsf(CardRig& rig) : rig_(rig), fqdn_(bsf_fqdn()) {}
         [[nodiscard]] std::string_view fqdn() const override { return fqdn_; }
-        [[nodiscard]] bool authenticated() const override { return false; }
+        [[nodiscard]] bool authenticated() const override { return rig_.config.bsf.tls; }
         [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
             ++rig_.exchanges;
             if (rig_.on_exchange) {

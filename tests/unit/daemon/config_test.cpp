@@ -18,6 +18,7 @@ TEST(DaemonConfig, EmptyFileGivesTheDefaults) {
     EXPECT_EQ(config->uicc.application.kind, uicc::ApplicationChoice::Kind::Auto);
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::PreferUicc);
     EXPECT_FALSE(config->gba.allow_downgrade);
+    EXPECT_FALSE(config->gba.allow_2g);
     EXPECT_TRUE(config->bsf.require_rspauth);
     EXPECT_TRUE(config->bsf.use_nextnonce);
     EXPECT_EQ(config->bsf.tls_min, http::TlsVersion::Tls12);
@@ -42,6 +43,7 @@ mnc_length = 3
 mode = "require-uicc"
 allow_downgrade = true
 tmpi = "always"
+allow_2g = true
 [bsf]
 fqdn = "BSF.example.org"
 address = "127.0.0.1:80"
@@ -85,6 +87,7 @@ level = "debug"
     EXPECT_FALSE(config->uicc.exclusive);
     EXPECT_EQ(config->uicc.mnc_length, 3U);
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::RequireUicc);
+    EXPECT_TRUE(config->gba.allow_2g);
     EXPECT_EQ(config->bsf.fqdn, "bsf.example.org");
     EXPECT_EQ(config->bsf.ca, "/etc/mtkeyd/ca.pem");
     EXPECT_EQ(config->gba.tmpi, gba::TmpiPolicy::Always);
@@ -131,6 +134,9 @@ TEST(DaemonConfig, ErrorsNamePlaceAndRemedy) {
         {"[uicc]\nreader = \"ACS*\"\n[uicc.modem]\ndevice = \"/dev/ttyUSB2\"\n",
          "f:2: 'uicc.reader'", "leave one of them out"},
         {"\n[gba]\nmode = \"gba\"\n", "f:3: 'gba.mode'", "\"me-only\""},
+        {"[gba]\nallow_2g = true\n", "f:2: 'gba.allow_2g'", "tls = true under [bsf]"},
+        {"[bsf]\ntls = true\n[gba]\nallow_2g = true\n[uicc.modem]\ndevice = \"/dev/ttyUSB2\"\n",
+         "f:4: 'gba.allow_2g'", "in a reader"},
         {"[bsf]\nfqdn = \"127.0.0.1\"\n", "f:2: 'bsf.fqdn'", "bsf.operator.example"},
         {"[bsf]\ntls = 1\n", "f:2: 'bsf.tls'", "without quotes"},
         {"[bsf]\naddress = \"bsf.example.org:http\"\n", "f:2: 'bsf.address'", "host:port"},

@@ -50,6 +50,12 @@ TEST(Messages, FieldsArriveWhereTheyBelong) {
     EXPECT_EQ(l4.b_tid, test::kBtid);
     EXPECT_EQ(l4.profile, "draft-1");
     EXPECT_EQ(l4.mode, "gba-u");
+    for (const auto& [mode, known] :
+         {std::pair{"gba-me", true}, {"gba-2g", true}, {"gba", false}}) {
+        auto answer = test::establishment_answer();
+        answer.mode = mode;
+        EXPECT_EQ(decode_establishment_answer(encode(answer)).has_value(), known) << mode;
+    }
     EXPECT_EQ(l4.ks_expires, test::seconds(1'893'499'200));
     EXPECT_EQ(l4.seconds_left, 86'400U);
 

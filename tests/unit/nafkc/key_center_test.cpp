@@ -198,6 +198,19 @@ TEST_F(KeyCenterTest, GbaUCanBeRequired) {
         << "Ks_int_NAF";
 }
 
+TEST_F(KeyCenterTest, KeysOfASimMustBeAllowed) {
+    auto answer = bsf_answer();
+    answer.replace(answer.find("3G_GBA"), 6, "2G_GBA");
+    make({});
+    bsf_says(zn_answer_, 200, answer);
+    EXPECT_EQ(ask().status, 403U);
+    KeyCenterSettings settings;
+    settings.allow_2g = true;
+    make(std::move(settings));
+    bsf_says(zn_answer_, 200, answer);
+    EXPECT_EQ(ask().status, 200U);
+}
+
 TEST_F(KeyCenterTest, TheKeyEndsWithWhateverEndsFirst) {
     struct Row {
         const char* zn;

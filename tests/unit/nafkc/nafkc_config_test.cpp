@@ -84,10 +84,20 @@ private_key = "f"
                                      "nafkc.toml");
     ASSERT_TRUE(config) << describe(config.error());
     EXPECT_FALSE(config->key_center.require_gba_u);
+    EXPECT_FALSE(config->key_center.allow_2g);
     EXPECT_EQ(config->key_center.lifetime_cap, std::chrono::days(7));
     EXPECT_TRUE(config->mt_id_secret_file.empty());
     EXPECT_TRUE(config->server.tls_settings.client_crl_file.empty());
     EXPECT_TRUE(config->bsf.address.empty());
+}
+
+TEST(NafkcConfig, KeysOfASim) {
+    auto text = kGood;
+    const std::string line = "require_gba_u = true";
+    const auto config =
+        parse_config(text.replace(text.find(line), line.size(), "allow_2g = true"), "nafkc.toml");
+    ASSERT_TRUE(config) << describe(config.error());
+    EXPECT_TRUE(config->key_center.allow_2g);
 }
 
 TEST(NafkcConfig, MistakesAreNamed) {

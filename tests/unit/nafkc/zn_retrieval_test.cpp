@@ -69,6 +69,8 @@ TEST(ZnRetrieval, RefusesTheRest) {
         return text.replace(text.find(from), from.size(), to);
     };
     ASSERT_TRUE(taken(with("gbaType", "gbaType")));
+    EXPECT_FALSE(taken(with("gbaType", "gbaType"))->gba_2g);
+    EXPECT_TRUE(taken(with("3G_GBA", "2G_GBA"))->gba_2g);
     std::string deep;
     for (int i = 0; i < 100; ++i) {
         deep += "[";
@@ -101,7 +103,7 @@ TEST(ZnRetrieval, RefusesTheRest) {
         with(kKsExtNaf, "\\u0037" + kKsExtNaf.substr(1)),
         with(kKsIntNaf, "00"),
         with("\"" + kKsIntNaf + "\"", "true"),
-        with("3G_GBA", "2G_GBA"),
+        with("3G_GBA", "4G_GBA"),
         with("3G_GBA", "GBA_DIGEST"),
         with("\"3G_GBA\"", "3"),
         with("2026-01-02T00:00:00Z", "2026-01-02T00:00:00+02:00"),

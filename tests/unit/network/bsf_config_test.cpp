@@ -48,6 +48,7 @@ TEST(BsfConfig, EverythingRead) {
     EXPECT_EQ(config->subscribers, "/etc/mtkey/subscribers.toml");
     EXPECT_EQ(config->ub_server.listen, "127.0.0.1:0");
     EXPECT_FALSE(config->ub_server.tls);
+    EXPECT_FALSE(config->ub.tls);
     EXPECT_TRUE(config->zn_server.tls);
     EXPECT_TRUE(config->zn_server.tls_settings.require_client_certificate);
     EXPECT_EQ(config->zn_server.tls_settings.certificate_file, "/etc/mtkey/zn.pem");
@@ -68,6 +69,7 @@ TEST(BsfConfig, UbOverTls) {
     const auto config = parse_config(text, "bsf.toml");
     ASSERT_TRUE(config) << describe(config.error());
     EXPECT_TRUE(config->ub_server.tls);
+    EXPECT_TRUE(config->ub.tls);
     EXPECT_FALSE(config->ub_server.tls_settings.require_client_certificate);
     EXPECT_TRUE(config->ub_server.tls_settings.client_ca_files.empty());
     EXPECT_EQ(config->ub_server.tls_settings.certificate_file, "ub.pem");
@@ -222,9 +224,9 @@ TEST(BsfConfig, ExampleIsValidAndShowsTheDefaults) {
     const auto as_it_is = parse_config(text, "bsf.toml");
     ASSERT_TRUE(as_it_is) << describe(as_it_is.error());
     const auto full_text = uncommented(text);
-    for (const auto* key : {"\nsqn =", "\nlifetime_seconds =", "\nb_tid =", "\nnext_nonce =",
-                            "\nnonce_data =", "\nmodify_mac =", "\nflip_res =", "\n[ub.tls]",
-                            "\nrevocation =", "\n[metrics]"}) {
+    for (const auto* key :
+         {"\nsqn =", "\nlifetime_seconds =", "\nb_tid =", "\nnext_nonce =", "\nnonce_data =",
+          "\nmodify_mac =", "\nflip_res =", "\n[ub.tls]", "\nrevocation =", "\n[metrics]"}) {
         EXPECT_THAT(full_text, HasSubstr(key));
     }
     const auto full = parse_config(full_text, "bsf.toml");

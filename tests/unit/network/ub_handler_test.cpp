@@ -259,6 +259,50 @@ TEST_F(UbHandlerTest, RulesOfGbaUAreSwitchable) {
     EXPECT_EQ(send(answer(challenge, res_for(challenge, false))).status, 200u);
 }
 
+UbSettings behind_tls() {
+    UbSettings settings;
+    settings.tls = true;
+    return settings;
+}
+
+// TS 33.220 annex I, with the numbers of worked_example.json.
+TEST_F(UbHandlerTest, ASimIsChallengedInItsOwnWay) {
+    const auto numbers = example["gba_2g"];
+    const auto res = vectors::hex(numbers["res"]);
+    start("gba-2g", behind_tls());
+    next_of_example();
+    random.push_hex(std::string(numbers["ks_input"]));
+    const auto challenge = ask();
+    EXPECT_EQ(header_of(challenge, "WWW-Authenticate"),
+              "Digest realm=\"" + fqdn + "\", nonce=\"" + std::string(numbers["nonce"]) +
+                  "\", algorithm=AKAv1-MD5, qop=\"auth-int\", opaque=\"" +
+                  std::string(constants["opaque"]) + "\"");
+    EXPECT_TRUE(random.finished());
+    EXPECT_EQ(send(answer(challenge, res)).status, 200u);
+    const auto context = store.find(std::string(example["btid"]));
+    ASSERT_TRUE(context);
+    EXPECT_EQ(vectors::text_of(context->ks), numbers["ks"]);
+    EXPECT_EQ(to_text(context->mode), "gba-2g");
+}
+
+TEST_F(UbHandlerTest, AnswerOfAUsimIsNotThatOfASim) {
+    start("gba-2g", behind_tls());
+    next_of_example();
+    random.push_hex(std::string(example["gba_2g"]["ks_input"]));
+    const auto challenge = ask();
+    next_second();
+    random.push(Bytes(16, 1));
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, false))).status, 401u);
+    EXPECT_EQ(store.size(), 0u);
+}
+
+TEST_F(UbHandlerTest, NoChallengeForASimWithoutTls) {
+    start("gba-2g");
+    next_of_example();
+    EXPECT_EQ(ask().status, 403u);
+    EXPECT_EQ(ub->open_challenges(), 0u);
+}
+
 TEST_F(UbHandlerTest, AnotherOpaqueIsRefused) {
     start("gba-me");
     next_of_example();

@@ -128,6 +128,9 @@ TEST(ZnDocuments, ResponseOfTheWorkedExample) {
     EXPECT_EQ(both["meKeyMaterial"], example["gba_u"]["ks_ext_naf"]);
     EXPECT_EQ(both["uiccKeyMaterial"], example["gba_u"]["ks_int_naf"]);
     EXPECT_EQ(both.size(), 6u);
+    const auto of_sim = Json::parse(
+        write_bootstrapping_info({external, std::nullopt, expires, created, impi, true}));
+    EXPECT_EQ(of_sim["gbaType"], "2G_GBA");
 }
 
 TEST(ZnDocuments, Problem) {

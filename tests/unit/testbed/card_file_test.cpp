@@ -55,6 +55,11 @@ TEST(CardFile, ExampleOfTheReadmeIsACard) {
     EXPECT_TRUE(Card::create(file->profile, std::move(file->algorithm), {}));
 }
 
+TEST(CardFile, Sim) {
+    EXPECT_FALSE(parse_card_file("kind = \"uicc\"", "card.toml")->profile.sim);
+    EXPECT_TRUE(parse_card_file("kind = \"sim\"", "card.toml")->profile.sim);
+}
+
 TEST(ModemFile, ExampleOfTheReadmeIsTheDefaults) {
     const std::string text =
         example_in(vectors::source_root() + "/testbed/virtual_modem/README.md");
@@ -74,6 +79,7 @@ TEST(CardFile, MistakesAreNamedWithTheirLine) {
         {"iccid = 5", "card.toml:1"},
         {"\nprotocol = \"t2\"", "card.toml:2"},
         {"unknown = 1", "unknown"},
+        {"kind = \"usim\"", "kind"},
         {"sqn = \"00\"", "sqn"},
         {"ind_bits = 9", "ind_bits"},
         {"channels = 21", "channels"},
