@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "gba/bootstrapping.hpp"
 #include "http/client.hpp"
+#include "keys/bootstrap_budget.hpp"
 #include "keys/naf_list.hpp"
 #include "uicc/at_channel.hpp"
 #include "uicc/directory.hpp"
@@ -39,7 +40,8 @@ struct GbaConfig {
     gba::ModePolicy mode = gba::ModePolicy::PreferUicc;
     bool allow_downgrade = false;
     gba::TmpiPolicy tmpi = gba::TmpiPolicy::Auto;
-    bool allow_2g = false; ///< a SIM will do; only with bsf.tls, and not in a modem
+    bool allow_2g = false;  ///< a SIM will do; only with bsf.tls, and not in a modem
+    keys::RunLimits limits; ///< 1 to keys::kMostRuns each
 };
 
 struct BsfConfig {
@@ -73,6 +75,7 @@ struct TransportConfig {
 /// mtkeyd.toml (documented in config/mtkeyd.toml).
 struct Config {
     std::string bus_address; ///< "" = the system bus
+    std::string state_dir;   ///< "" = nothing outlives the daemon
     UiccConfig uicc;
     GbaConfig gba;
     BsfConfig bsf;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/log.hpp"
 #include "gba/bootstrapping.hpp"
 #include "uicc/authenticate.hpp"
 #include "uicc/gba_files.hpp"
@@ -30,6 +31,11 @@ std::chrono::milliseconds Context::left(const Clock& clock) const {
     return std::max(std::min(by_utc, by_boot), std::chrono::milliseconds(0));
 }
 
+void Context::retire() {
+    ks_.reset();
+    retired_ = true;
+}
+
 bool Context::has_cached(const kdf::NafId& naf_id) const {
     return naf_keys_.contains(naf_id.octets());
 }
@@ -54,6 +60,9 @@ Result<const Secret<32>*> Context::ks_naf(uicc::CardChannel* card, const kdf::Na
     auto octets = naf_id.octets();
     if (const auto found = naf_keys_.find(octets); found != naf_keys_.end()) {
         return &found->second;
+    }
+    if (retired_) {
+        return fail(Errc::NotReady, "Ks of " + masked_b_tid(b_tid_) + " is no more");
     }
     if (mode_ == Mode::GbaU && card == nullptr) {
         return fail(Errc::NotReady, "Ks_ext_NAF of " + naf_id.text() + " needs the UICC");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/card_work.hpp"
+#include "fakes/ram_memory.hpp"
 #include "integration/parties.hpp"
 
 #include <functional>
@@ -90,6 +91,29 @@ public:
         return state.context ? state.context->b_tid : "";
     }
 
+    /// For a CardWork besides `work`: a daemon that is started anew.
+    CardPorts ports() {
+        return {.connect = [this](const std::string& reader) -> Result<std::unique_ptr<CardLink>> {
+                    ++connects;
+                    connected.push_back(reader);
+                    if (connect_error) {
+                        return std::unexpected(*connect_error);
+                    }
+                    if (connect_errors.contains(reader)) {
+                        return std::unexpected(connect_errors.at(reader));
+                    }
+                    const auto other = more_cards.find(reader);
+                    auto* here = other != more_cards.end() ? &other->second : &card;
+                    return std::make_unique<Link>(*this, reader,
+                                                  bank_cards.contains(reader) ? nullptr : here);
+                },
+                .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
+                    bsf_cancelled = false;
+                    asked_bsf = settings.fqdn;
+                    return std::make_unique<Bsf>(*this);
+                }};
+    }
+
     /// Another program has the card bootstrap with its own challenge, as in shared mode it may.
     void bootstrap_elsewhere() {
         const auto bsf = integration::example()["identities"];
@@ -137,8 +161,10 @@ public:
     std::function<Result<SecretBytes>(ByteView, SecretBytes)> on_answer;
     std::function<void()> on_change;
 
+    fakes::RamMemory memory;
+    PastKeeper past{memory, clock, "b000"};
     Interruption interruption;
-    CardWork work{config, clock, random, interruption, ports()};
+    CardWork work{config, clock, random, interruption, past, ports()};
 
 private:
     class Link final : public CardLink, private uicc::RawCard {
@@ -217,28 +243,6 @@ private:
         CardRig& rig_;
         std::string fqdn_;
     };
-
-    CardPorts ports() {
-        return {.connect = [this](const std::string& reader) -> Result<std::unique_ptr<CardLink>> {
-                    ++connects;
-                    connected.push_back(reader);
-                    if (connect_error) {
-                        return std::unexpected(*connect_error);
-                    }
-                    if (connect_errors.contains(reader)) {
-                        return std::unexpected(connect_errors.at(reader));
-                    }
-                    const auto other = more_cards.find(reader);
-                    auto* here = other != more_cards.end() ? &other->second : &card;
-                    return std::make_unique<Link>(*this, reader,
-                                                  bank_cards.contains(reader) ? nullptr : here);
-                },
-                .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
-                    bsf_cancelled = false;
-                    asked_bsf = settings.fqdn;
-                    return std::make_unique<Bsf>(*this);
-                }};
-    }
 };
 
 inline std::unique_ptr<CardRig> make_rig(std::optional<std::string> pin = {}, Config config = {}) {

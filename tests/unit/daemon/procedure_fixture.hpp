@@ -3,8 +3,8 @@
 
 #include "daemon/procedure.hpp"
 #include "kdf/local_mt.hpp"
-#include "local/device_session.hpp"
 #include "unit/daemon/fake_card.hpp"
+#include "unit/daemon/procedure_link.hpp"
 
 #include <gtest/gtest.h>
 
@@ -27,58 +27,17 @@ inline Config make_config() {
 /// The MT's part of the procedures against a device's session over memory.
 class ProcedureTest : public ::testing::Test {
 protected:
-    /// One connection: the MT's session and procedure, and a device that talks to them.
-    struct Link {
-        explicit Link(ProcedureTest& test)
-            : owner(test),
-              mt_session({}, test.random, std::nullopt, test.clock.boot_now()),
-              procedure(test.mt, mt_session, "serial0", "tty", [] {}),
-              device({}, test.random, test.clock.boot_now()) {
-            const auto event = exchange();
-            th_conn = std::get<local::Connected>(event.value()).th_conn;
-        }
-        /// Until the device is told something; nothing when nobody has anything to say.
-        std::optional<local::DeviceEvent> exchange() {
-            while (true) {
-                const auto up = device.take_output();
-                mt_session.receive(up, owner.clock.boot_now());
-                while (auto event = mt_session.next_event()) {
-                    procedure.handle(*std::move(event));
-                }
-                const auto down = mt_session.take_output();
-                device.receive(down, owner.clock.boot_now());
-                if (auto event = device.next_event()) {
-                    return event;
-                }
-                if (up.empty() && down.empty()) {
-                    return std::nullopt;
-                }
-            }
-        }
-        template <typename T>
-        T expect() {
-            auto event = exchange();
-            EXPECT_TRUE(event && std::holds_alternative<T>(*event));
-            return event && std::holds_alternative<T>(*event) ? std::get<T>(*event) : T{};
-        }
+    struct Link : ProcedureLink {
+        explicit Link(ProcedureTest& test) : ProcedureLink(test.mt) {}
         local::KeyInfo key_info(const std::string& id = kDevice) {
-            device_id = id;
-            device.request_key_info({id});
-            return expect<local::KeyInfoReceived>().info;
+            return ProcedureLink::key_info(id);
         }
         local::EstablishmentReceived establish(std::optional<std::string> b_tid,
                                                local::Reason reason = local::Reason::NoKey) {
-            device.request_establishment({owner.naf_id(), device_id, std::move(b_tid), reason});
+            ask(naf_id(), std::move(b_tid), reason);
             return expect<local::EstablishmentReceived>();
         }
         ErrorCode refused() { return expect<local::PeerRefused>().error.code; }
-
-        ProcedureTest& owner;
-        local::MtSession mt_session;
-        Procedure procedure;
-        local::DeviceSession device;
-        kdf::TranscriptHash th_conn{};
-        std::string device_id;
     };
 
     /// What a device holds after L4 and the Key Center's answer.

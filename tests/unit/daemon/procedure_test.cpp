@@ -33,7 +33,7 @@ TEST_F(ProcedureTest, FullThenOptimised) {
 }
 
 TEST_F(ProcedureTest, DeviceWithoutARuleGetsNothing) {
-    card.bootstrap(false, [](const auto&) {}); // there is a B-TID to leak
+    card.bootstrap({}, [](const auto&) {}); // there is a B-TID to leak
     const auto before = card.bootstraps;
     Link link(*this);
     link.device.request_key_info({"urn:uuid:stranger"});
@@ -129,11 +129,11 @@ TEST_F(ProcedureTest, RefusalsAtL3) {
 }
 
 TEST_F(ProcedureTest, BtidChangedAndStale) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     const auto info = link.key_info();
     ASSERT_TRUE(info.b_tid);
-    card.bootstrap(true, [](const auto&) {}); // between L2 and L3
+    card.bootstrap({.force = true}, [](const auto&) {}); // between L2 and L3
     link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
     const auto changed = link.expect<local::PeerRefused>();
     EXPECT_EQ(changed.error.code, ErrorCode::BtidChanged);
@@ -153,7 +153,7 @@ TEST_F(ProcedureTest, BtidChangedAndStale) {
 }
 
 TEST_F(ProcedureTest, UnknownToTheNetworkForcesARun) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     static_cast<void>(link.key_info());
     static_cast<void>(link.establish({}, local::Reason::BtidUnknownToNetwork));
@@ -218,14 +218,14 @@ TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
 }
 
 TEST_F(ProcedureTest, RunOfSomebodyElseDuringADerivation) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     const auto info = link.key_info();
     card.late = true;
     link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
     EXPECT_FALSE(link.exchange());
     card.late = false;
-    card.bootstrap(true, [](const auto&) {});
+    card.bootstrap({.force = true}, [](const auto&) {});
     card.answer_next();
     const auto changed = link.expect<local::PeerRefused>();
     EXPECT_EQ(changed.error.code, ErrorCode::BtidChanged);
@@ -233,7 +233,7 @@ TEST_F(ProcedureTest, RunOfSomebodyElseDuringADerivation) {
 }
 
 TEST_F(ProcedureTest, ForgottenWhileTheCardWorks) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     const auto info = link.key_info();
     card.late = true;
@@ -264,7 +264,7 @@ TEST_F(ProcedureTest, NetworkTimeIsNotOurs) {
         const auto network_now = parse_utc("2030-01-01T00:00:00Z").value();
         clock.set_utc(here);
         card.network_ahead = network_now - clock.utc_now();
-        card.bootstrap(true, [](const auto&) {});
+        card.bootstrap({.force = true}, [](const auto&) {});
         Link link(*this);
         const auto info = link.key_info();
         ASSERT_TRUE(info.b_tid) << here;
@@ -287,7 +287,7 @@ TEST_F(ProcedureTest, NetworkTimeIsNotOurs) {
 }
 
 TEST_F(ProcedureTest, SecondsLeftFollowTheNearerClock) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     card.late = true;
     Link link(*this);
     const auto info = link.key_info();
@@ -322,7 +322,7 @@ TEST_F(ProcedureTest, WhatEndsIsWiped) {
 }
 
 TEST_F(ProcedureTest, SweepWaitsForASlowCardService) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     card.late = true;
     clock.advance(24h);
     EXPECT_FALSE(mt.context()) << "not handed out, whatever is still in the state";
