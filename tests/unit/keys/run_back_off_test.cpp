@@ -88,7 +88,7 @@ TEST(RunBackOff, ChanceTakesUpToAQuarterOff) {
         SameRandom random(static_cast<std::uint8_t>(octet));
         RunBackOff back_off(clock, random);
         back_off.failed({Errc::BsfRejected, 403, ""});
-        EXPECT_EQ(back_off.wait(), 10min - 10min * octet / 1024);
+        EXPECT_EQ(back_off.wait(), 600'000ms - 600'000ms * octet / 1024);
     }
     SameRandom none(std::nullopt);
     RunBackOff back_off(clock, none);
