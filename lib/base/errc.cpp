@@ -125,7 +125,9 @@ std::string describe(const Error& error) {
         text = error.context + ": ";
     }
     text += info(error.code).sentence;
-    if (error.detail != 0) {
+    if (error.code == RetryAfter && error.detail != 0) {
+        text += " (in " + std::to_string(error.detail) + " s)";
+    } else if (error.detail != 0) {
         std::array<char, 32> detail{};
         // Status words and SCARD codes are written in hex everywhere; errno and HTTP status are
         // small.

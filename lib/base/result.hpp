@@ -14,7 +14,8 @@ namespace mtkey {
 /// What went wrong, for programs (`code`), for experts (`detail`) and for people (`context`).
 struct [[nodiscard]] Error {
     Errc code{};
-    std::uint32_t detail = 0; ///< SW1SW2, SCARD code, errno or HTTP status; 0 = none
+    std::uint32_t detail = 0; ///< SW1SW2, SCARD code, errno, HTTP status, or seconds of
+                              ///< RetryAfter; 0 = none
     std::string context;      ///< names the object at fault; never holds key octets
 };
 

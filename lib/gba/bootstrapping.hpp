@@ -81,16 +81,19 @@ public:
     [[nodiscard]] const RunCounts& counts() const { return counts_; }
 
     void forget_naf_keys() { naf_keys_.clear(); }
+    /// Another bootstrapping has taken its place: Ks is wiped, and no key is derived any more.
+    void retire();
     [[nodiscard]] bool has_cached(const kdf::NafId& naf_id) const;
     /// Ks_(ext)_NAF, from the cache or derived (TS 33.220 clauses 4.5.3, 5.3.3). `card` may be
-    /// null: then only the cache and GBA_ME can serve (NotReady otherwise). LimitExceeded when the
-    /// secure heap is full, BtidStale when the card has bootstrapped with somebody else meanwhile.
-    /// Borrowed until the next call.
+    /// null: then only the cache and GBA_ME can serve (NotReady otherwise, and when retired).
+    /// LimitExceeded when the secure heap is full, BtidStale when the card has bootstrapped with
+    /// somebody else meanwhile. Borrowed until the next call.
     [[nodiscard]] Result<const Secret<32>*> ks_naf(uicc::CardChannel* card,
                                                    const kdf::NafId& naf_id);
 
 private:
     friend class Run;
+    friend class Resumption;
     Context() = default;
     [[nodiscard]] Result<void> require_own_rand(uicc::CardChannel& card) const;
     [[nodiscard]] Result<Secret<32>> derive_on_card(uicc::CardChannel& card, ByteView naf_id) const;
@@ -104,6 +107,7 @@ private:
     BootTime deadline_{};
     uicc::DirEntry::Kind application_ = uicc::DirEntry::Kind::Usim;
     bool watch_rand_ = false; ///< RunSettings::card_is_shared, and there is an EF_GBABP
+    bool retired_ = false;
     std::optional<Secret<32>> ks_;
     std::map<Bytes, Secret<32>> naf_keys_; ///< by NAF_ID octets
     RunCounts counts_;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/log.hpp"
 #include "gba/bootstrapping.hpp"
 #include "uicc/authenticate.hpp"
 #include "uicc/gba_files.hpp"
@@ -20,6 +21,11 @@ std::chrono::milliseconds Context::left(const Clock& clock) const {
     const std::chrono::milliseconds by_utc = local_end_ - clock.utc_now();
     const std::chrono::milliseconds by_boot = deadline_ - clock.boot_now();
     return std::max(std::min(by_utc, by_boot), std::chrono::milliseconds(0));
+}
+
+void Context::retire() {
+    ks_.reset();
+    retired_ = true;
 }
 
 bool Context::has_cached(const kdf::NafId& naf_id) const {
@@ -46,6 +52,9 @@ Result<const Secret<32>*> Context::ks_naf(uicc::CardChannel* card, const kdf::Na
     auto octets = naf_id.octets();
     if (const auto found = naf_keys_.find(octets); found != naf_keys_.end()) {
         return &found->second;
+    }
+    if (retired_) {
+        return fail(Errc::NotReady, "Ks of " + masked_b_tid(b_tid_) + " is no more");
     }
     if (mode_ == Mode::GbaU && card == nullptr) {
         return fail(Errc::NotReady, "Ks_ext_NAF of " + naf_id.text() + " needs the UICC");

@@ -71,9 +71,10 @@ bool Tombstones::contains(std::string_view device_id, std::string_view b_tid) co
            });
 }
 
-void Tombstones::keep_only(std::string_view b_tid) {
-    std::erase_if(entries_, [&](const Entry& entry) { return entry.b_tid != b_tid; });
-    std::erase_if(full_, [&](const std::string& full) { return full != b_tid; });
+void Tombstones::keep_only(std::string_view b_tid, std::string_view former) {
+    const auto done = [&](std::string_view of) { return of != b_tid && of != former; };
+    std::erase_if(entries_, [&](const Entry& entry) { return done(entry.b_tid); });
+    std::erase_if(full_, [&](const std::string& full) { return done(full); });
 }
 
 } // namespace mtkey::keys

@@ -70,7 +70,8 @@ public:
     void add(std::string_view device_id, std::string_view b_tid);
     [[nodiscard]] bool contains(std::string_view device_id, std::string_view b_tid) const;
     /// A new bootstrapping: the tombstones of other B-TIDs have done their work.
-    void keep_only(std::string_view b_tid);
+    /// `former`: not those of this one, whose keys may still be given out.
+    void keep_only(std::string_view b_tid, std::string_view former = {});
 
 private:
     struct Entry {
