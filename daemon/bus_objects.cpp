@@ -153,7 +153,8 @@ void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options
                     return;
                 }
             }
-            context_.mt.card().bootstrap(force, [this, reply, naf_id](const Result<void>& done) {
+            const RunRequest request{.force = force};
+            context_.mt.card().bootstrap(request, [this, reply, naf_id](const Result<void>& done) {
                 if (!done) {
                     reply->refuse(done.error());
                     return;

@@ -90,7 +90,7 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
     how.application = open_->application.entry.kind;
     how.card_has_gba = open_->application.gba;
     how.card_is_shared = open_->link->hold() != Hold::Card;
-    how.gba_context_missing = without_context_.contains(open_->application.iccid);
+    how.gba_context_missing = gba_context_missing();
     how.gbabp_size = open_->application.gbabp_size;
     how.policy = config_.gba.mode;
     how.allow_downgrade = config_.gba.allow_downgrade;
@@ -112,29 +112,18 @@ gba::RunEvents CardWork::run_events() {
         // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
         // The old B-TID must not be handed out again, not even while this run goes on.
         if (mode == gba::Mode::GbaU && context_) {
-            context_.reset();
+            retire_context();
             if (changed_) {
                 changed_();
             }
         }
     };
-    out.card_without_gba = [this] { without_context_.insert(open_->application.iccid); };
+    out.card_without_gba = [this] { note_gba_context_missing(); };
     return out;
 }
 
-std::optional<keys::ContextFacts> CardWork::facts() const {
-    if (!context_ || grace_) {
-        return std::nullopt;
-    }
-    return keys::ContextFacts{.b_tid = context_->b_tid(),
-                              .expires = context_->expires(),
-                              .created = context_->created(),
-                              .local_end = context_->local_end(),
-                              .deadline = context_->deadline(),
-                              .use_deadline = use_deadline_};
-}
-
-Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
+Result<std::optional<gba::Context>> CardWork::attempt(bool force,
+                                                      const std::function<void()>& begins) {
     wake_up_in_time();
     MTKEY_CHECK(interruption_.check());
     const auto present = facts();
@@ -149,7 +138,10 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
         return std::nullopt;
     }
     const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
-                         !without_context_.contains(open_->application.iccid);
+                         !gba_context_missing();
+    if (begins) {
+        begins();
+    }
     emit_step(Step::GbaRunStarted, {{"mode", by_uicc ? "gba-u" : "gba-me"}});
     auto context = run(*card);
     end_job();
@@ -164,9 +156,9 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force) {
     return *std::move(context);
 }
 
-Result<void> CardWork::bootstrap(bool force) {
+Result<void> CardWork::bootstrap(bool force, const std::function<void()>& begins) {
     const auto asked_at = clock_.boot_now();
-    auto made = attempt(force);
+    auto made = attempt(force, begins);
     // Whoever was told that the run is cancelled is told the truth, however far it has come.
     if (const auto decided = interruption_.disarm(); !decided) {
         made = std::unexpected(decided.error());
@@ -183,8 +175,13 @@ Result<void> CardWork::bootstrap(bool force) {
     if (!*made) {
         return {};
     }
-    context_ = **std::move(made);
-    use_deadline_ = asked_at + keys::kLongestUse;
+    if (context_) { // GBA_ME: the one before had its Ks here
+        retire_context();
+    }
+    // All that follows counts from the clock of now, even if it was ahead before.
+    past_.change([this](auto& past) { past.high_water = clock_.utc_now(); },
+                 PastKeeper::Write::WithTheNext);
+    adopt(**std::move(made), asked_at + keys::kLongestUse);
     last_error_.reset();
     log(LogLevel::Notice, "bootstrapped",
         {{"mode", gba::to_text(context_->mode())},
@@ -204,11 +201,12 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
     if (grace_) {
         return fail(Errc::NoReader, "the UICC is out of reach for a moment");
     }
-    if (!context_ || context_->b_tid() != b_tid || !context_->valid(clock_)) {
+    auto* context = context_of(b_tid);
+    if (context == nullptr || (former_ && context == &*former_ && !context->has_cached(naf_id))) {
         return fail(Errc::BtidStale, masked_b_tid(b_tid));
     }
     uicc::CardChannel* card = nullptr;
-    const bool cached = context_->has_cached(naf_id);
+    const bool cached = context->has_cached(naf_id);
     if (!cached || (open_ && !open_->link->tells_of_removal())) {
         const auto begun = begin_job();
         if (!begun) {
@@ -216,16 +214,17 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
             return std::unexpected(begun.error());
         }
         card = *begun;
-        if (!context_ || context_->b_tid() != b_tid) { // it was another card
+        context = context_of(b_tid);
+        if (context == nullptr) { // it was another card
             end_job();
             return fail(Errc::BtidStale, masked_b_tid(b_tid));
         }
     }
-    const auto ks_naf = context_->ks_naf(card, naf_id);
+    const auto ks_naf = context->ks_naf(card, naf_id);
     end_job();
     if (!ks_naf) {
         if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
-            context_.reset();
+            forget_context();
             return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
         }
         failed(ks_naf.error());
@@ -236,12 +235,12 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
     }
     NafKey out;
     out.ks_naf = (*ks_naf)->clone();
-    out.b_tid = context_->b_tid();
-    out.mode = context_->mode();
+    out.b_tid = context->b_tid();
+    out.mode = context->mode();
     out.uicc = open_ ? open_->uicc : std::string();
-    out.ks_expires = context_->expires();
-    out.ks_local_end = context_->local_end();
-    out.ks_deadline = context_->deadline();
+    out.ks_expires = context->expires();
+    out.ks_local_end = context->local_end();
+    out.ks_deadline = context->deadline();
     return out;
 }
 
@@ -249,7 +248,7 @@ Result<void> CardWork::discard(const std::string& b_tid) {
     if (!context_ || context_->b_tid() != b_tid) {
         return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
     }
-    context_.reset();
+    forget_context();
     grace_.reset();
     return {};
 }
@@ -296,6 +295,9 @@ CardState CardWork::state() const {
     if (out.context) {
         out.mode = context_->mode();
         out.counts = context_->counts();
+    }
+    if (former_) {
+        out.former = FormerContext{former_->b_tid(), former_until_};
     }
     return out;
 }

@@ -19,6 +19,19 @@ namespace mtkey::daemon {
 /// Counters since start, by the names of Manager1.Statistics.
 using Statistics = std::map<std::string, std::uint64_t>;
 
+/// Who wants a bootstrapping.
+struct RunRequest {
+    bool force = false;      ///< a new one whatever there is
+    std::string device_id{}; ///< "" = the administrator
+};
+
+/// The context before the last run: its NAF keys serve procedures that were under way, for a
+/// moment.
+struct FormerContext {
+    std::string b_tid;
+    BootTime until{};
+};
+
 /// What the reactor knows of the UICC: a copy made by the card worker at every change. No key is in
 /// it.
 struct CardState {
@@ -34,6 +47,7 @@ struct CardState {
     std::optional<keys::ContextFacts> context;
     gba::Mode mode = gba::Mode::GbaMe; ///< of the context
     gba::RunCounts counts;             ///< of the context
+    std::optional<FormerContext> former;
     std::optional<Error> last_error;
 };
 std::string_view to_text(CardState::State state); ///< words of Uicc1.State
@@ -56,11 +70,12 @@ public:
     [[nodiscard]] virtual const CardState& state() const = 0;
     [[nodiscard]] virtual Statistics statistics() const = 0;
 
-    /// Makes sure of a valid context; `force`: a new one whatever there is. Joins the run in
-    /// progress.
-    virtual void bootstrap(bool force, std::function<void(Result<void>)> done) = 0;
-    /// Ks_(ext)_NAF of the present context. BtidStale when the context is not that of `b_tid` any
-    /// more, or when the UICC says that it has no Ks.
+    /// Makes sure of a valid context. Joins the run in progress. RetryAfter, at once, when a device
+    /// asks for a run that may not begin yet (detail = seconds).
+    virtual void bootstrap(const RunRequest& request, std::function<void(Result<void>)> done) = 0;
+    /// Ks_(ext)_NAF of the present context, or one of the former context's that was derived when it
+    /// was the present one. BtidStale when `b_tid` is of neither, or when the UICC says that it has
+    /// no Ks.
     virtual void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                          std::function<void(Result<NafKey>)> done) = 0;
     /// Shows this PIN to a card that wants one, once. Rejected when none is wanted.

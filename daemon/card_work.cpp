@@ -47,18 +47,14 @@ bool is_no_uicc(const Error& error) {
            (uicc::is_status_error(error) && error.detail == uicc::sw::kFileNotFound);
 }
 
-/// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
-/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
-/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
-/// has been followed already: a card that stays with it has lost the thread, until it is reset.
+} // namespace
+
 bool ends_card(const Error& error) {
     const bool answered = uicc::is_status_error(error) && error.detail >> 8 != 0x6C &&
                           error.detail != uicc::sw::kChannelNotSupported;
     return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
            (state_after(error.code) != CardState::State::Failed);
 }
-
-} // namespace
 
 CardState::State state_after(Errc code) {
     using enum CardState::State;
@@ -81,17 +77,19 @@ CardState::State state_after(Errc code) {
 }
 
 CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& random,
-                   Interruption& interruption, CardPorts ports)
+                   Interruption& interruption, PastKeeper& past, CardPorts ports)
     : config_(config),
       clock_(clock),
       random_(random),
       interruption_(interruption),
+      past_(past),
       ports_(std::move(ports)),
       readers_(config.uicc),
       pins_(config.uicc.pin_file),
       back_off_(kFirstBackOff) {
-    for (const char* name : {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs",
-                             "gba_runs_failed", "gba_u_runs", "gba_me_runs", "naf_keys_derived"}) {
+    for (const char* name :
+         {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs", "gba_runs_failed",
+          "gba_u_runs", "gba_me_runs", "naf_keys_derived", "contexts_resumed"}) {
         statistics_[name] = 0;
     }
 }
@@ -226,13 +224,24 @@ std::optional<BootTime> CardWork::retry_at() const {
     if (asleep_until_) {
         return asleep_until_;
     }
-    return grace_ && (!retry_at_ || grace_->until < *retry_at_) ? grace_->until : retry_at_;
+    auto next = retry_at_;
+    const auto consider = [&next](BootTime when) { next = next ? std::min(*next, when) : when; };
+    if (grace_) {
+        consider(grace_->until);
+    }
+    if (former_) {
+        consider(former_until_);
+    }
+    return next;
 }
 
 void CardWork::retry() {
     if (asleep_until_) {
         wake_up_in_time();
         return;
+    }
+    if (former_ && clock_.boot_now() >= former_until_) {
+        former_.reset();
     }
     if (grace_ && clock_.boot_now() >= grace_->until) {
         end_grace();
@@ -319,6 +328,7 @@ Result<void> CardWork::open_application() {
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
     readers_.is_of_use(reader_);
     MTKEY_CHECK(settle_grace());
+    MTKEY_CHECK(resume());
     state_ = CardState::State::Ready;
     last_error_.reset();
     retry_at_.reset();
@@ -355,7 +365,7 @@ void CardWork::fall_asleep() {
         // memory may be written to a disk: Ks and NAF keys must not be in it. Those of GBA_U the
         // card has.
         if (context_ && context_->mode() == gba::Mode::GbaMe) {
-            context_.reset();
+            forget_context();
         } else if (context_) {
             context_->forget_naf_keys();
         }
@@ -398,7 +408,7 @@ void CardWork::begin_grace(BootTime until) {
 
 void CardWork::end_grace() {
     if (grace_) {
-        context_.reset();
+        forget_context();
         grace_.reset();
         log(LogLevel::Notice, "the UICC is not back in time: its keys are wiped");
     }
@@ -416,7 +426,7 @@ Result<void> CardWork::settle_grace() {
                    context_->rand();
     }
     if (!same) {
-        context_.reset();
+        forget_context();
     }
     grace_.reset();
     log(LogLevel::Notice, "UICC again after it was out of reach",
@@ -426,6 +436,7 @@ Result<void> CardWork::settle_grace() {
 
 void CardWork::end() {
     grace_.reset();
+    context_.reset(); // the card may hold it for whoever starts next
     close(CardState::State::NoCard);
     reader_.clear();
     interruption_.use(std::nullopt);
@@ -433,8 +444,9 @@ void CardWork::end() {
 
 void CardWork::close(CardState::State state) {
     // Ks, Ks_(ext)_NAF and B-TID go with the card (design.md decision 6).
-    if (!grace_) {
-        context_.reset();
+    former_.reset();
+    if (!grace_ && context_) {
+        forget_context();
     }
     pins_.forget_given();
     retry_at_.reset();

@@ -6,6 +6,7 @@
 #include "daemon/card_service.hpp"
 #include "daemon/config.hpp"
 #include "daemon/interruption.hpp"
+#include "daemon/past_keeper.hpp"
 #include "daemon/pin_memory.hpp"
 #include "daemon/reader_table.hpp"
 #include "uicc/application.hpp"
@@ -21,22 +22,28 @@ namespace mtkey::daemon {
 
 /// What an error of the card makes of it.
 [[nodiscard]] CardState::State state_after(Errc code);
+/// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
+/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
+/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
+/// has been followed already: a card that stays with it has lost the thread, until it is reset.
+[[nodiscard]] bool ends_card(const Error& error);
 
 /// The sequential work with one UICC, as the card worker's thread does it: identify -> Ub ->
 /// AUTHENTICATE(DD) -> Ub -> UPDATE EF_GBABP -> AUTHENTICATE(DE). Owns card, application and GBA
 /// context. May block for seconds.
 class CardWork {
 public:
-    /// `interruption` is borrowed: others interrupt by it what is done here.
+    /// `interruption` is borrowed: others interrupt by it what is done here. So is `past`.
     CardWork(const Config& config, const Clock& clock, RandomSource& random,
-             Interruption& interruption, CardPorts ports);
+             Interruption& interruption, PastKeeper& past, CardPorts ports);
 
     /// `changed`: called in the middle of a job, when what others know must not wait for its end.
     void set_changed(std::function<void()> changed) { changed_ = std::move(changed); }
     void readers_changed(const uicc::ReaderReport& report);
-    /// Leaves the card and wipes all that came of it.
+    /// Leaves the card and wipes all that came of it; what is remembered stays.
     void end();
-    Result<void> bootstrap(bool force);
+    /// `begins`: called before the first exchange of a run, if there is one.
+    Result<void> bootstrap(bool force, const std::function<void()>& begins = {});
     Result<NafKey> naf_key(const kdf::NafId& naf_id, const std::string& b_tid);
     /// Shown once, and wiped; with a shared card, which forgets it with each reset, only when the
     /// card leaves.
@@ -101,17 +108,30 @@ private:
     void wake_up_in_time();
     void end_job();
     /// A new context; nothing when the present one is good.
-    Result<std::optional<gba::Context>> attempt(bool force);
+    Result<std::optional<gba::Context>> attempt(bool force, const std::function<void()>& begins);
     Result<gba::Context> run(uicc::CardChannel& card);
     [[nodiscard]] gba::RunEvents run_events();
     [[nodiscard]] http::ClientSettings bsf_settings() const;
     [[nodiscard]] std::optional<keys::ContextFacts> facts() const;
+    /// The present context or the former one; null when it is of neither, or over.
+    gba::Context* context_of(const std::string& b_tid);
+    /// The first card of this program's life may still hold the context of an earlier one.
+    [[nodiscard]] Result<void> resume();
+    [[nodiscard]] std::vector<kdf::NafId> naf_ids() const;
+    void adopt(gba::Context context, BootTime use_deadline);
+    /// A run takes the present context's place.
+    void retire_context();
+    /// The present context is not to be used any more, now or after a restart.
+    void forget_context();
+    [[nodiscard]] bool gba_context_missing() const;
+    void note_gba_context_missing();
     void note_apdus();
 
     const Config& config_;
     const Clock& clock_;
     RandomSource& random_;
     Interruption& interruption_;
+    PastKeeper& past_;
     CardPorts ports_;
     std::function<void()> changed_;
     std::optional<Open> open_;
@@ -125,11 +145,13 @@ private:
     std::optional<BootTime> retry_at_;
     std::chrono::seconds back_off_;
     int pin_attempts_left_ = -1;
-    std::set<std::string, std::less<>> without_context_; ///< ICCIDs: service 68, no GBA context
     /// By ICCID, files that it need not have and has refused; until it gives them all.
     std::map<std::string, std::set<std::uint16_t>, std::less<>> left_out_;
     std::optional<gba::Context> context_;
-    BootTime use_deadline_{}; ///< of the context
+    BootTime use_deadline_{};            ///< of the context
+    std::optional<gba::Context> former_; ///< without its Ks; only while the card is open
+    BootTime former_until_{};
+    bool may_resume_ = true;
     std::optional<Grace> grace_;
     std::optional<BootTime> asleep_until_;
     std::optional<BootTime> awake_since_; ///< for the grace after it

@@ -15,13 +15,20 @@ constexpr unsigned kMostStuck = 2;
 } // namespace
 
 CardWorker::CardWorker(Reactor& reactor, const Config& config, const Clock& clock,
-                       RandomSource& random)
+                       RandomSource& random, PastKeeper& past, CardPorts ports)
     : reactor_(reactor),
       clock_(clock),
-      ports_(real_ports(config.uicc)),
-      work_(config, clock, random, interruption_, ports_) {
+      gate_(config.gba.limits, clock, random, past),
+      ports_(std::move(ports)),
+      work_(config, clock, random, interruption_, past, ports_) {
     statistics_ = work_.statistics();
     work_.set_changed([this] { publish({}); });
+}
+
+Statistics CardWorker::statistics() const {
+    auto out = statistics_;
+    out["gba_runs_refused"] = refused_;
+    return out;
 }
 
 CardWorker::~CardWorker() {
@@ -146,6 +153,7 @@ void CardWorker::publish(std::function<void()> then) {
                    then = std::move(then)]() mutable {
         state_ = std::move(state);
         statistics_ = std::move(statistics);
+        gate_.met(state_.uicc);
         if (changed_) {
             changed_();
         }
@@ -155,20 +163,28 @@ void CardWorker::publish(std::function<void()> then) {
     });
 }
 
-void CardWorker::bootstrap(bool force, std::function<void(Result<void>)> done) {
-    if (!running_ && !force && state_.state == CardState::State::Ready && state_.context &&
-        keys::usable(*state_.context, clock_)) {
+void CardWorker::bootstrap(const RunRequest& request, std::function<void(Result<void>)> done) {
+    if (running_) {
+        waiters_.push_back(std::move(done)); // joined: that costs nothing
+        return;
+    }
+    const auto context = state_.state == CardState::State::Ready ? state_.context : std::nullopt;
+    if (!request.force && context && keys::usable(*context, clock_)) {
         done({});
         return;
     }
-    waiters_.push_back(std::move(done));
-    if (running_) {
-        return; // joined
+    if (const auto admitted = gate_.admit(request, context); !admitted) {
+        ++refused_;
+        done(admitted);
+        return;
     }
+    waiters_.push_back(std::move(done));
     running_ = true;
     interruption_.arm();
-    const bool queued = enqueue([this, force] {
-        publish([this, result = work_.bootstrap(force)] {
+    const bool queued = enqueue([this, request] {
+        const auto begins = [&] { gate_.began(request.device_id); };
+        publish([this, result = work_.bootstrap(request.force, begins)] {
+            gate_.ended(result);
             if (!result && run_failed_) {
                 run_failed_(result.error());
             }

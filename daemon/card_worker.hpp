@@ -4,6 +4,7 @@
 #include "daemon/card_service.hpp"
 #include "daemon/card_work.hpp"
 #include "daemon/reactor.hpp"
+#include "daemon/run_gate.hpp"
 #include "uicc/reader_monitor.hpp"
 
 #include <condition_variable>
@@ -20,7 +21,9 @@ namespace mtkey::daemon {
 /// reactor and by what watches the readers. The public side belongs to the reactor's thread.
 class CardWorker final : public CardService {
 public:
-    CardWorker(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random);
+    /// Borrows all but `ports`.
+    CardWorker(Reactor& reactor, const Config& config, const Clock& clock, RandomSource& random,
+               PastKeeper& past, CardPorts ports);
     ~CardWorker() override;
     CardWorker(const CardWorker&) = delete;
     CardWorker& operator=(const CardWorker&) = delete;
@@ -35,8 +38,8 @@ public:
     [[nodiscard]] bool stop();
 
     [[nodiscard]] const CardState& state() const override { return state_; }
-    [[nodiscard]] Statistics statistics() const override { return statistics_; }
-    void bootstrap(bool force, std::function<void(Result<void>)> done) override;
+    [[nodiscard]] Statistics statistics() const override;
+    void bootstrap(const RunRequest& request, std::function<void(Result<void>)> done) override;
     void naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                  std::function<void(Result<NafKey>)> done) override;
     void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override;
@@ -63,6 +66,8 @@ private:
     Statistics statistics_;
     bool running_ = false; ///< a bootstrapping is queued or under way
     std::vector<std::function<void(Result<void>)>> waiters_;
+    std::uint64_t refused_ = 0; ///< runs that the gate has not let through
+    RunGate gate_;
 
     Interruption interruption_;
     CardPorts ports_;

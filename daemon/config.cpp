@@ -4,11 +4,13 @@
 #include "base/config_table.hpp"
 #include "http/client.hpp"
 #include "kdf/local_mt.hpp"
+#include "keys/bootstrap_memory.hpp"
 #include "local/messages.hpp"
 #include "uicc/at_tty.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <cstdlib>
 
 #ifndef MTKEY_PLUGIN_DIR
 #define MTKEY_PLUGIN_DIR "/usr/lib/mtkeyd/plugins"
@@ -108,6 +110,13 @@ Result<GbaConfig> read_gba(ConfigTable table) {
                : mode == "require-uicc" ? gba::ModePolicy::RequireUicc
                                         : gba::ModePolicy::MeOnly;
     out.allow_downgrade = MTKEY_TRY(table.flag_or("allow_downgrade", false));
+    const auto limit = [&table](const char* key, unsigned& value) -> Result<void> {
+        value = static_cast<unsigned>(MTKEY_TRY(table.number_or(key, value, 1, keys::kMostRuns)));
+        return {};
+    };
+    MTKEY_CHECK(limit("runs_per_minute", out.limits.per_minute));
+    MTKEY_CHECK(limit("runs_per_hour", out.limits.per_hour));
+    MTKEY_CHECK(limit("runs_per_day", out.limits.per_day));
     MTKEY_CHECK(table.finish());
     return out;
 }
@@ -216,8 +225,16 @@ Result<TransportConfig> read_transport(ConfigTable table, const std::string& nam
     return out;
 }
 
+/// What systemd has made for us (StateDirectory=), or the usual place.
+std::string default_state_dir() {
+    const char* given = ::secure_getenv("STATE_DIRECTORY");
+    const std::string list = given == nullptr ? "" : given;
+    return list.empty() ? "/var/lib/mtkeyd" : list.substr(0, list.find(':'));
+}
+
 Result<Config> read(ConfigTable table) {
     Config out;
+    out.state_dir = table.resolve(MTKEY_TRY(table.text_or("state_dir", default_state_dir())));
     ConfigTable bus = MTKEY_TRY(table.table("bus"));
     out.bus_address = MTKEY_TRY(bus.text_or("address", "system"));
     MTKEY_CHECK(bus.finish());

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "gba/bootstrapping.hpp"
+#include "keys/bootstrap_budget.hpp"
 #include "keys/naf_list.hpp"
 #include "uicc/at_channel.hpp"
 #include "uicc/directory.hpp"
@@ -37,6 +38,7 @@ struct UiccConfig {
 struct GbaConfig {
     gba::ModePolicy mode = gba::ModePolicy::PreferUicc;
     bool allow_downgrade = false;
+    keys::RunLimits limits; ///< 1 to keys::kMostRuns each
 };
 
 struct BsfConfig {
@@ -65,6 +67,7 @@ struct TransportConfig {
 /// mtkeyd.toml (documented in config/mtkeyd.toml).
 struct Config {
     std::string bus_address; ///< "" = the system bus
+    std::string state_dir;   ///< "" = nothing outlives the daemon
     UiccConfig uicc;
     GbaConfig gba;
     BsfConfig bsf;

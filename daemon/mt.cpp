@@ -122,6 +122,9 @@ Result<void> Mt::forget(const std::string& device_id) {
     if (const auto facts = context()) {
         tombstones_.add(device_id, facts->b_tid);
     }
+    if (const auto& former = card_.state().former) {
+        tombstones_.add(device_id, former->b_tid);
+    }
     end_key(device_id, "forgotten");
     return {};
 }
@@ -227,7 +230,7 @@ void Mt::card_changed() {
     nafs_.set_from_uicc(state.naf_key_centers);
     if (state.context && state.context->b_tid != last_b_tid_) {
         last_b_tid_ = state.context->b_tid;
-        tombstones_.keep_only(last_b_tid_);
+        tombstones_.keep_only(last_b_tid_, state.former ? state.former->b_tid : std::string());
     }
     if (!state.uicc.empty()) {
         // Another identity: keys of the old one are deleted. The same one: they come back by

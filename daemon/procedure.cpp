@@ -44,7 +44,9 @@ void Procedure::handle(local::MtEvent event) {
 void Procedure::refuse(const Error& error) {
     local::ErrorMessage message;
     message.code = local::error_code_from(error.code);
-    message.retry_after = info(error.code).retry_helps ? kPendingRetry : 0;
+    message.retry_after = error.code == Errc::RetryAfter ? error.detail
+                          : info(error.code).retry_helps ? kPendingRetry
+                                                         : 0;
     message.text = std::string(info(error.code).sentence);
     session_.refuse(message, mt_.clock().boot_now());
     log_warning("procedure failed" + (device_id_.empty() ? "" : " for " + device_id_), error);
@@ -132,6 +134,7 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
     for (const auto& naf : mt_.nafs().entries()) {
         answer.nafs.push_back(local::NafEntry{naf.naf_id, naf.key_center_uri});
     }
+    given_b_tid_ = answer.b_tid.value_or(std::string());
     emit_step(Step::BtidChecked, {{"device", device_id_}});
     emit_step(answer.b_tid ? Step::KeyInfoWithBtid : Step::KeyInfoWithoutBtid,
               {{"device", device_id_}});
@@ -141,6 +144,11 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
 /// L3: draft 5.5.2 step 6, 5.5.3 step 6.
 void Procedure::on(const local::EstablishmentAsked& asked) {
     const auto& request = asked.request;
+    if (in_flight(request)) {
+        full_ = false;
+        derive(request.naf_id, *request.b_tid);
+        return;
+    }
     const auto decision = keys::decide(keys::Request{request.naf_id, request.b_tid}, mt_.context(),
                                        mt_.nafs(), mt_.clock(), mt_.tombstoned(device_id_));
     if (std::holds_alternative<keys::NafUnknown>(decision)) {
@@ -158,13 +166,27 @@ void Procedure::on(const local::EstablishmentAsked& asked) {
     }
 }
 
+/// A run has taken the place of the context that L2 has told of: the device goes on with that one,
+/// if what it needs of it is still there, or learns of the new one (threats L4).
+// DRAFT-GAP(in-flight): what becomes of procedures under way when somebody forces a bootstrapping.
+bool Procedure::in_flight(const local::EstablishmentRequest& request) const {
+    const auto& former = mt_.card().state().former;
+    return former && request.b_tid == former->b_tid && given_b_tid_ == former->b_tid &&
+           mt_.clock().boot_now() < former->until &&
+           mt_.card().state().state == CardState::State::Ready &&
+           mt_.nafs().contains(request.naf_id) && !mt_.tombstoned(device_id_, former->b_tid);
+}
+
 void Procedure::bootstrap(const local::EstablishmentRequest& request) {
     // A context may be there although the device does not want it: unknown to the network, or
-    // tombstoned.
-    const bool force =
-        request.reason == local::Reason::BtidUnknownToNetwork || mt_.tombstoned(device_id_);
-    mt_.card().bootstrap(force, [this, alive = std::weak_ptr(alive_),
-                                 naf_id = request.naf_id](const Result<void>& done) {
+    // tombstoned. What is unknown is what the device was told; there may be a newer one by now.
+    const auto present = mt_.context();
+    const bool unknown = request.reason == local::Reason::BtidUnknownToNetwork && present &&
+                         present->b_tid == given_b_tid_;
+    const RunRequest wanted{.force = unknown || mt_.tombstoned(device_id_),
+                            .device_id = device_id_};
+    mt_.card().bootstrap(wanted, [this, alive = std::weak_ptr(alive_),
+                                  naf_id = request.naf_id](const Result<void>& done) {
         if (alive.expired()) {
             return;
         }
@@ -256,6 +278,7 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     answer.mode = pending.mode;
     answer.ks_expires = key.ks_expires;
     answer.seconds_left = seconds_left(key, mt_.clock());
+    given_b_tid_ = key.b_tid;
     pending.th_est = session_.answer_establishment(answer, mt_.clock().boot_now());
     mt_.pending().put(std::move(pending));
     mt_.count(full_ ? "establishments_full" : "establishments_optimised");

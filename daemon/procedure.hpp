@@ -30,6 +30,7 @@ private:
     void on(const local::ConfirmAsked& asked);
     void on(const local::PeerGone& gone);
 
+    [[nodiscard]] bool in_flight(const local::EstablishmentRequest& request) const;
     void bootstrap(const local::EstablishmentRequest& request);
     void derive(const kdf::NafId& naf_id, const std::string& b_tid);
     void finish(const kdf::NafId& naf_id, const std::string& b_tid, const Result<NafKey>& key);
@@ -46,7 +47,8 @@ private:
     std::string transport_;
     std::string peer_;
     std::function<void()> pump_;
-    std::string device_id_; ///< of L1 on this connection
+    std::string device_id_;   ///< of L1 on this connection
+    std::string given_b_tid_; ///< the last one that L2 or L4 has named here
     bool full_ = false;
     bool known_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true); ///< callbacks hold it weakly

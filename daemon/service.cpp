@@ -4,7 +4,9 @@
 #include "base/random.hpp"
 #include "daemon/bus.hpp"
 #include "daemon/card_worker.hpp"
+#include "daemon/memory_file.hpp"
 #include "daemon/mt.hpp"
+#include "daemon/past_keeper.hpp"
 #include "daemon/reactor.hpp"
 #include "daemon/transport_host.hpp"
 #include "store/key_store.hpp"
@@ -23,7 +25,9 @@ Result<int> run_service(const Config& config) {
     SystemRandom random;
     Reactor reactor;
     store::MemoryKeyStore store;
-    CardWorker card(reactor, config, clock, random);
+    MemoryFile memory(config.state_dir);
+    PastKeeper past(memory, clock, boot_id());
+    CardWorker card(reactor, config, clock, random, past, real_ports(config.uicc));
     Mt mt(reactor, config, clock, random, card, store);
     TransportHost transports(reactor, mt);
     const auto bus = MTKEY_TRY(Bus::create(reactor, mt, transports, config.bus_address));
@@ -50,6 +54,7 @@ Result<int> run_service(const Config& config) {
     log(LogLevel::Notice, "ready", {{"version", MTKEY_VERSION}});
     const int status = reactor.run();
     const bool ended = card.stop();
+    past.change([](auto&) {}); // the latest time that was seen
     // What the worker has left for us holds answers of the bus: they go out, or die, before it
     // does.
     reactor.drain();

@@ -64,6 +64,7 @@ class Options:
     rules: bool = True  # a [[device]] allow rule for each device
     zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with
     record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
+    runs: Optional[int] = 1000  # bootstrappings a minute, hour and day that devices may cause; None = the daemon's defaults
     log_level: str = "debug"
 
     # A real card, an operator's BSF (tools/demo)

@@ -120,6 +120,11 @@ class Rig:
         self.folder = Path(tempfile.mkdtemp(prefix="mtkey.", dir="/tmp"))
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         (self.folder / "logs").mkdir(mode=0o700)
+        self.state_dir = self.folder / "state"  # of the daemon
+        self.state_dir.mkdir(mode=0o700)
+        if self.options.reader is not None:
+            # A card that has been used elsewhere: what its EF_GBABP holds is no bootstrapping of this rig's BSF.
+            self._write("state/bootstrap", settings.nothing_remembered())
         self.steps = StepCollector(self.options.on_step)
         self._stack.callback(self.steps.close)
 
@@ -271,7 +276,7 @@ class Rig:
         config = self._write("mtkeyd.toml", settings.daemon(
             self.options, self.bus.address, bsf, [device.ttys.mt for device in self.devices],
             [device.device_id for device in self.devices], self.build / "plugins", pin_file,
-            self.modem))
+            self.modem, self.state_dir))
         notify = NotifySocket(self.folder / "notify")
         self._stack.callback(notify.close)
         daemon = self._start_server("mtkeyd", config, env={**self.environment, "NOTIFY_SOCKET": str(notify.path)})

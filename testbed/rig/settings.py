@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration files of all programs, as text."""
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -95,10 +96,17 @@ def uicc(options: Options, pin_file: Optional[Path], modem: Optional[Path]) -> s
                  access="exclusive", pin_file=pin_file)
 
 
+def nothing_remembered() -> str:
+    """The daemon's memory of bootstrappings (lib/keys/bootstrap_memory.cpp) that says: there was none."""
+    text = "mtkeyd bootstrap memory 1\nboot \nsaved 1970-01-01T00:00:00Z 0 1970-01-01T00:00:00Z\n"
+    return f"{text}end {hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
 def daemon(options: Options, bus: str, bsf_settings: dict[str, Any], ttys: list[str], device_ids: list[str],
-           plugins: Path, pin_file: Optional[Path], modem: Optional[Path]) -> str:
-    text = (table("[bus]", address=bus) + uicc(options, pin_file, modem) +
-            table("[gba]", mode="prefer-uicc", allow_downgrade=False) +
+           plugins: Path, pin_file: Optional[Path], modem: Optional[Path], state_dir: Path) -> str:
+    text = (table("", state_dir=state_dir) + table("[bus]", address=bus) + uicc(options, pin_file, modem) +
+            table("[gba]", mode="prefer-uicc", allow_downgrade=False, runs_per_minute=options.runs,
+                  runs_per_hour=options.runs, runs_per_day=options.runs) +
             table("[bsf]", require_rspauth=True, **bsf_settings) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA))
     if options.rules:

@@ -14,6 +14,7 @@ namespace {
 
 using State = daemon::CardState::State;
 constexpr std::chrono::seconds kRecovery{1};
+constexpr std::chrono::seconds kInFlight{120};
 constexpr std::uint16_t kGbabp = 0x6FD6;
 constexpr std::uint8_t kVerify = 0x20;
 constexpr std::uint8_t kAuthenticate = 0x88;
@@ -154,7 +155,7 @@ uicc::ReaderReport FaultRig::report(bool present) const {
 /// As the daemon's monitor thread does, and then the worker.
 void FaultRig::tell(const uicc::ReaderReport& report) {
     interruption_.card_left(report);
-    work_.readers_changed(report);
+    work_->readers_changed(report);
     check();
 }
 
@@ -163,21 +164,28 @@ void FaultRig::insert() {
     tell(report(true));
 }
 
+void FaultRig::restart() {
+    work_->end();
+    work_.reset();
+    past_.emplace(memory_, clock_, kBoot);
+    work_.emplace(config_, clock_, random_, interruption_, *past_, ports());
+}
+
 void FaultRig::pull() {
     ++insertions_;
     tell(report(false));
-    EXPECT_EQ(work_.state().state, State::NoCard);
+    EXPECT_EQ(work_->state().state, State::NoCard);
     EXPECT_EQ(b_tid(), "") << "the card has left, its context has not";
 }
 
 std::string FaultRig::b_tid() const {
-    const auto state = work_.state();
+    const auto state = work_->state();
     return state.context ? state.context->b_tid : "";
 }
 
 Result<void> FaultRig::bootstrap(bool force) {
     interruption_.arm();
-    const auto done = work_.bootstrap(force);
+    const auto done = work_->bootstrap(force);
     EXPECT_EQ(done.has_value() && b_tid().empty(), false) << "a success without a B-TID";
     check();
     return done;
@@ -188,7 +196,7 @@ Result<void> FaultRig::naf_key(const kdf::NafId& naf_id) {
 }
 
 Result<void> FaultRig::naf_key(const kdf::NafId& naf_id, const std::string& b_tid) {
-    const auto key = work_.naf_key(naf_id, b_tid);
+    const auto key = work_->naf_key(naf_id, b_tid);
     check();
     if (!key) {
         return std::unexpected(key.error());
@@ -207,7 +215,7 @@ Result<void> FaultRig::naf_key(const kdf::NafId& naf_id, const std::string& b_ti
 }
 
 Result<void> FaultRig::send_pin(const std::string& digits) {
-    const auto done = work_.send_pin(SecretBytes(as_octets(digits)));
+    const auto done = work_->send_pin(SecretBytes(as_octets(digits)));
     check();
     return done;
 }
@@ -258,7 +266,7 @@ std::optional<uicc::Gbabp> FaultRig::read_gbabp() {
 void FaultRig::check() {
     EXPECT_TRUE(pin_floor_kept_) << "a PIN was shown below the floor";
     EXPECT_LE(wrong_pins_, 1U) << "a refused PIN was shown again";
-    const auto state = work_.state();
+    const auto state = work_->state();
     if (state.state == State::Ready) {
         if (uicc_.empty()) {
             uicc_ = state.uicc;
@@ -305,12 +313,14 @@ void FaultRig::mend(const Fault& fault) {
 
 void FaultRig::expect_recovery(bool pin_may_count_as_refused) {
     const auto back = clock_.boot_now();
-    // One that wants its PIN is not tried again: what is due then is the end of the grace.
-    const bool wants_pin = work_.state().state == daemon::CardState::State::PinRequired;
-    if (const auto at = work_.retry_at(); at && !wants_pin) {
+    // One that wants its PIN is not tried again: what is due then is the end of the grace; and of
+    // the former context's keys where all is well.
+    const auto state = work_->state().state;
+    const bool waits = state != State::PinRequired && state != State::Ready;
+    if (const auto at = work_->retry_at(); at && waits) {
         ASSERT_LE(*at, back + kRecovery) << "the card is back, and the daemon waits";
         clock_.advance(std::max(*at - back, std::chrono::milliseconds(0)));
-        work_.retry();
+        work_->retry();
         check();
     }
     if (!b_tid().empty()) { // what is still there must be good
@@ -335,8 +345,11 @@ void FaultRig::expect_recovery(bool pin_may_count_as_refused) {
     EXPECT_NE(b_tid(), before);
     const auto key = naf_key(naf_id(1));
     ASSERT_TRUE(key) << describe(key.error());
-    EXPECT_FALSE(naf_key(naf_id(1), before)) << "a key of an earlier bootstrapping";
+    EXPECT_FALSE(naf_key(naf_id(7), before)) << "derived from an earlier bootstrapping";
+    EXPECT_TRUE(naf_key(naf_id(1), before)) << "procedures under way have lost their key";
     EXPECT_LE(clock_.boot_now() - back, kRecovery);
+    clock_.advance(kInFlight);
+    EXPECT_FALSE(naf_key(naf_id(1), before)) << "a key of an earlier bootstrapping";
 }
 
 } // namespace mtkey::integration

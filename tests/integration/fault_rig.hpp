@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/card_work.hpp"
+#include "fakes/ram_memory.hpp"
 #include "integration/fault_link.hpp"
 #include "integration/parties.hpp"
 
@@ -28,6 +29,8 @@ public:
     // What the daemon is asked for, or told.
     void insert();
     void pull();
+    /// The daemon ends and starts; it has not met the card yet.
+    void restart();
     [[nodiscard]] Result<void> bootstrap(bool force = false);
     /// Ks_(ext)_NAF of the present B-TID.
     [[nodiscard]] Result<void> naf_key(const kdf::NafId& naf_id);
@@ -42,7 +45,7 @@ public:
     void expect_recovery(bool pin_may_count_as_refused);
 
     [[nodiscard]] std::string b_tid() const;
-    [[nodiscard]] const daemon::CardWork& work() const { return work_; }
+    [[nodiscard]] const daemon::CardWork& work() const { return *work_; }
     [[nodiscard]] FaultyReader& reader() { return reader_; }
     [[nodiscard]] unsigned keys() const { return keys_; } ///< compared and found right
     [[nodiscard]] unsigned wrong_pins() const { return wrong_pins_; }
@@ -77,7 +80,11 @@ private:
     unsigned wrong_pins_ = 0;
     std::string uicc_; ///< the identity that was read first
     daemon::Interruption interruption_;
-    daemon::CardWork work_{config_, clock_, random_, interruption_, ports()};
+    fakes::RamMemory memory_;
+    static constexpr const char* kBoot = "b000";
+    std::optional<daemon::PastKeeper> past_{std::in_place, memory_, clock_, kBoot};
+    std::optional<daemon::CardWork> work_{std::in_place, config_, clock_, random_,
+                                          interruption_, *past_,  ports()};
 };
 
 } // namespace mtkey::integration

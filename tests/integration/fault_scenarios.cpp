@@ -34,6 +34,12 @@ void bootstrapped(FaultRig& rig) {
     ASSERT_TRUE(rig.naf_key(FaultRig::naf_id(1)));
 }
 
+/// The daemon starts anew, and the card still has its Ks.
+void restarted(FaultRig& rig) {
+    bootstrapped(rig);
+    rig.restart();
+}
+
 /// A client asks for what it wants and goes on whatever it gets.
 void ask(FaultRig& rig, bool force) {
     const auto old = rig.b_tid();
@@ -59,6 +65,10 @@ void optimised(FaultRig& rig) {
         (void)rig.naf_key(FaultRig::naf_id(number), b_tid);
     }
 }
+void resumed(FaultRig& rig) {
+    rig.insert();
+    optimised(rig);
+}
 void optimised_from_power_up(FaultRig& rig) {
     full(rig);
     optimised(rig);
@@ -80,6 +90,8 @@ constexpr std::array kAll{
     Scenario{"optimised_shared", "optimised", true, false, Pin::None, bootstrapped, optimised, 4},
     Scenario{"optimised_gba_me", "optimised", false, false, Pin::None, used_before,
              optimised_from_power_up, 5},
+    Scenario{"resumed", "optimised", true, true, Pin::None, restarted, resumed, 4},
+    Scenario{"resumed_shared", "optimised", true, false, Pin::None, restarted, resumed, 4},
     Scenario{"gba_me_full", "GBA_ME full", false, true, Pin::None, used_before, full, 1},
     Scenario{"gba_me_forced", "GBA_ME full", false, true, Pin::None, bootstrapped, forced, 1},
     Scenario{"resynchronisation", "resynchronisation", true, true, Pin::None, used_before_and_ahead,

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from harness import Establishment, RunSecrets, SystemTest, fingerprints
+from harness import Establishment, RunSecrets, SystemTest, eventually, fingerprints
 from rig.system_parts import CardService
 import tap
 
@@ -197,18 +197,99 @@ class ForgottenKey(SystemTest):
 
 
 class RestartedDaemon(SystemTest):
-    """The MT has lost everything: the device's stored key is refused (5.5.1), a full procedure follows."""
+    """The MT has lost its keys: the device's stored one is refused (5.5.1). What the UICC holds goes on (5.5.3)."""
+    variations = {"record_ub": True}
+    resumes = True
 
-    def test_full_procedure_after_refusal(self) -> None:
-        first = self.establish()
-        self.assertTrue(first.ok)
+    def restart_daemon(self) -> None:
         self.assertEqual(self.rig.parties["mtkeyd"].stop(), 0)
         self.rig.start_daemon()
+        eventually(lambda: self.rig.ctl("status")["state"] == "ready", "the daemon has the card")
+
+    def test_procedure_after_refusal(self) -> None:
+        first = self.establish()
+        self.assertTrue(first.ok)
+        for _ in range(2):
+            ub_octets = len(self.rig.ub.sent)
+            self.restart_daemon()
+            self.assertEqual(self.rig.statistics()["contexts_resumed"], int(self.resumes))
+            self.assertEqual(len(self.rig.ctl("status")["sessions"]), int(self.resumes))
+            again = self.establish()
+            self.assertTrue(again.ok, again.result)
+            self.assertEqual([event.name for event in again.events][:2], ["stored-key-tried", "stored-key-refused"])
+            self.assertTrue(again.keys_match)
+            if not self.resumes:
+                self.assertEqual(again.steps(), list(range(1, 19)))
+                self.assertNotEqual(again.result["b_tid"], first.result["b_tid"])
+                continue
+            self.assertEqual(again.procedure, "optimised")
+            self.assertEqual(again.result["b_tid"], first.result["b_tid"])
+            self.assertEqual(again.result["mode"], "gba-u")
+            self.assertEqual(len(self.rig.ub.sent), ub_octets)
+            statistics = self.rig.statistics()
+            self.assertEqual(statistics["http_exchanges"], 0)
+            self.assertEqual(statistics["bootstrapping_authenticates"], 0)
+            self.assertEqual(statistics["gba_runs"], 0)
+            # The key that has shown the context to be there serves the device as well.
+            self.assertEqual(statistics["naf_keys_derived"], 1)
+        memory, = self.rig.state_dir.iterdir()
+        self.assertEqual(stat.S_IMODE(memory.stat().st_mode), 0o600)
+
+
+class RestartedDaemonGbaMe(RestartedDaemon):
+    """Ks was the daemon's: it is gone, and a full procedure follows."""
+    variations = {**RestartedDaemon.variations, "mode": "gba-me"}
+    resumes = False
+
+
+class RestartedDaemonT1(RestartedDaemon):
+    variations = {**RestartedDaemon.variations, "protocol": "t1"}
+
+
+class RestartedDaemonModem(RestartedDaemon):
+    """Others may use this card: its RAND is looked at before and after each derivation."""
+    variations = {**RestartedDaemon.variations, "modem": {}}
+
+
+class BootstrappedElsewhere(SystemTest):
+    """Another terminal has had the card bootstrap while the daemon was away: what was remembered is not believed."""
+    variations = {"record_ub": True}
+
+    def test_full_procedure(self) -> None:
+        first = self.establish()
+        self.assertTrue(first.ok)
+        remembered = (self.rig.state_dir / "bootstrap").read_bytes()
+        self.rig.ctl("bootstrap", "--force")
+        self.assertEqual(self.rig.parties["mtkeyd"].stop(), 0)
+        (self.rig.state_dir / "bootstrap").write_bytes(remembered)
+        self.rig.start_daemon()
+        eventually(lambda: self.rig.ctl("status")["state"] == "ready", "the daemon has the card")
+        self.assertEqual(self.rig.statistics()["contexts_resumed"], 0)
         again = self.establish()
         self.assertTrue(again.ok, again.result)
-        self.assertEqual([event.name for event in again.events][:2], ["stored-key-tried", "stored-key-refused"])
-        self.assertEqual(again.steps(), list(range(1, 19)))
-        self.assertNotEqual(again.result["b_tid"], first.result["b_tid"])
+        self.assertEqual(again.procedure, "full")
+
+
+class Limits(SystemTest):
+    """The daemon's own limits: a device that forces a run at once is told when to come back, and gets no other answer
+    from a daemon that was started anew.
+    """
+    variations = {"runs": None}
+
+    def test_forced_run_is_limited(self) -> None:
+        self.rig.ctl("bootstrap")
+        self.rig.restart_bsf()  # which knows no B-TID any more
+        for _ in range(2):
+            run = self.establish()
+            self.assertEqual(run.result["error"], "RetryAfter", run.result)
+            self.assertGreater(run.result["retry_after"], 0)
+            self.assertLessEqual(run.result["retry_after"], 60)
+            self.assertEqual(run.counts["gba_runs"], 0)
+            self.assertEqual(self.rig.parties["mtkeyd"].stop(), 0)
+            self.rig.start_daemon()
+            eventually(lambda: self.rig.ctl("status")["state"] == "ready", "the daemon has the card")
+        self.rig.ctl("bootstrap", "--force")  # the administrator is not refused
+        self.assertTrue(self.establish().ok)
 
 
 if __name__ == "__main__":

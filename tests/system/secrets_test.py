@@ -126,6 +126,7 @@ class Run(SystemTest):
         self.assertIn(b"Bootstrap", capture)
         for name in ("mtkeyd", "mtkey-bsf", "mtkey-nafkc", "mtkey-device1"):
             self.assertGreater(self.rig.log(name).stat().st_size, 0, name)
+        self.assertIn(self.rig.state_dir / "bootstrap", regular_files(self.rig.folder))
         self.assertGreaterEqual(len(self.private_keys), 6)
         found = scan_files(regular_files(self.rig.folder), self.values)
         for path, hits in self.allowed().items():

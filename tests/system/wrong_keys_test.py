@@ -25,7 +25,12 @@ class WrongKAtBsf(SystemTest):
         self.assertIn("check K/OPc", self.daemon_log())
         self.assertEqual(self.rig.ctl("status")["sessions"], [])
 
-    def test_bootstrap_alone_fails_likewise(self) -> None:
+    def test_only_the_administrator_may_try_again_at_once(self) -> None:
+        exchanges = self.rig.log("mtkey-bsf").read_text().count("challenge issued")
+        run = self.establish()
+        self.assert_failed(run, "RetryAfter")
+        self.assertEqual(run.counts["apdus"], 0)
+        self.assertEqual(self.rig.log("mtkey-bsf").read_text().count("challenge issued"), exchanges)
         done = self.rig.try_ctl("--json", "bootstrap")
         self.assertEqual(done.returncode, 6, done.stderr)  # card
         self.assertEqual(json.loads(done.stdout)["error"], "MacFailure")
@@ -60,6 +65,7 @@ class FlippedRspauth(SystemTest):
 
     def test_without_the_change_it_works(self) -> None:
         self.rig.ub.alter = None
+        self.rig.ctl("bootstrap")  # a device would have to wait
         self.assertTrue(self.establish().ok)
 
 

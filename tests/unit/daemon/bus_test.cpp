@@ -44,7 +44,7 @@ protected:
             GTEST_SKIP() << "no dbus-daemon";
         }
         card.state_.reader = "reader";
-        card.bootstrap(true, [](const auto&) {});
+        card.bootstrap({.force = true}, [](const auto&) {});
         bus = Bus::create(reactor, mt, transports, system.address, OwnUser::AsksPolkit).value();
         mt.set_events(bus->events());
         polkit.emplace(system.address);
@@ -232,7 +232,7 @@ TEST_F(BusTest, SessionThatEndsWhilePolkitAsks) {
     auto answer = std::async(std::launch::async, [this] { return discard(); });
     polkit->await_question();
     on_reactor([this] {
-        card.bootstrap(true, [](const auto&) {});
+        card.bootstrap({.force = true}, [](const auto&) {});
         mt.card_changed();
     });
     polkit->say_yes();

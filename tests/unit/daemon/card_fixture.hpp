@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/card_work.hpp"
+#include "fakes/ram_memory.hpp"
 #include "integration/parties.hpp"
 
 #include <functional>
@@ -85,6 +86,29 @@ public:
         return state.context ? state.context->b_tid : "";
     }
 
+    /// For a CardWork besides `work`: a daemon that is started anew.
+    CardPorts ports() {
+        return {.connect = [this](const std::string& reader) -> Result<std::unique_ptr<CardLink>> {
+                    ++connects;
+                    connected.push_back(reader);
+                    if (connect_error) {
+                        return std::unexpected(*connect_error);
+                    }
+                    if (connect_errors.contains(reader)) {
+                        return std::unexpected(connect_errors.at(reader));
+                    }
+                    const auto other = more_cards.find(reader);
+                    auto* here = other != more_cards.end() ? &other->second : &card;
+                    return std::make_unique<Link>(*this, reader,
+                                                  bank_cards.contains(reader) ? nullptr : here);
+                },
+                .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
+                    bsf_cancelled = false;
+                    asked_bsf = settings.fqdn;
+                    return std::make_unique<Bsf>(*this);
+                }};
+    }
+
     /// Another program has the card bootstrap with its own challenge, as in shared mode it may.
     void bootstrap_elsewhere() {
         const auto bsf = integration::example()["identities"];
@@ -119,6 +143,7 @@ public:
     std::string selected_file; ///< identifier in hex, by SELECT
     std::string updated_file;
     bool bsf_cancelled = false;
+    bool bsf_authenticated = false;
     std::optional<Error> connect_error;
     std::optional<Error> command_error;
     std::map<std::string, Error> connect_errors;     ///< by reader
@@ -132,8 +157,10 @@ public:
     std::function<Result<SecretBytes>(ByteView, SecretBytes)> on_answer;
     std::function<void()> on_change;
 
+    fakes::RamMemory memory;
+    PastKeeper past{memory, clock, "b000"};
     Interruption interruption;
-    CardWork work{config, clock, random, interruption, ports()};
+    CardWork work{config, clock, random, interruption, past, ports()};
 
 private:
     class Link final : public CardLink, private uicc::RawCard {
@@ -193,7 +220,7 @@ private:
     public:
         explicit Bsf(CardRig& rig) : rig_(rig), fqdn_(bsf_fqdn()) {}
         [[nodiscard]] std::string_view fqdn() const override { return fqdn_; }
-        [[nodiscard]] bool authenticated() const override { return false; }
+        [[nodiscard]] bool authenticated() const override { return rig_.bsf_authenticated; }
         [[nodiscard]] Result<HttpResponse> exchange(const HttpRequest& request) override {
             ++rig_.exchanges;
             if (rig_.on_exchange) {
@@ -212,28 +239,6 @@ private:
         CardRig& rig_;
         std::string fqdn_;
     };
-
-    CardPorts ports() {
-        return {.connect = [this](const std::string& reader) -> Result<std::unique_ptr<CardLink>> {
-                    ++connects;
-                    connected.push_back(reader);
-                    if (connect_error) {
-                        return std::unexpected(*connect_error);
-                    }
-                    if (connect_errors.contains(reader)) {
-                        return std::unexpected(connect_errors.at(reader));
-                    }
-                    const auto other = more_cards.find(reader);
-                    auto* here = other != more_cards.end() ? &other->second : &card;
-                    return std::make_unique<Link>(*this, reader,
-                                                  bank_cards.contains(reader) ? nullptr : here);
-                },
-                .bsf = [this](http::ClientSettings settings) -> std::unique_ptr<BsfLink> {
-                    bsf_cancelled = false;
-                    asked_bsf = settings.fqdn;
-                    return std::make_unique<Bsf>(*this);
-                }};
-    }
 };
 
 inline std::unique_ptr<CardRig> make_rig(std::optional<std::string> pin = {}, Config config = {}) {

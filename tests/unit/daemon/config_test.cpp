@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace mtkey::daemon {
 namespace {
 
@@ -18,12 +20,25 @@ TEST(DaemonConfig, EmptyFileGivesTheDefaults) {
     EXPECT_EQ(config->uicc.application.kind, uicc::ApplicationChoice::Kind::Auto);
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::PreferUicc);
     EXPECT_FALSE(config->gba.allow_downgrade);
+    EXPECT_EQ(config->gba.limits.per_minute, 1U);
+    EXPECT_EQ(config->gba.limits.per_hour, 10U);
+    EXPECT_EQ(config->gba.limits.per_day, 50U);
     EXPECT_TRUE(config->bsf.require_rspauth);
     EXPECT_TRUE(config->devices.empty());
 }
 
+TEST(DaemonConfig, StateDirectoryIsThatOfTheUnit) {
+    ::unsetenv("STATE_DIRECTORY");
+    EXPECT_EQ(parse_config("", "/etc/x.toml")->state_dir, "/var/lib/mtkeyd");
+    ::setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
+    EXPECT_EQ(parse_config("", "/etc/x.toml")->state_dir, "/var/lib/one");
+    EXPECT_EQ(parse_config("state_dir = \"\"", "/etc/x.toml")->state_dir, "");
+    ::unsetenv("STATE_DIRECTORY");
+}
+
 TEST(DaemonConfig, ReadsEveryKey) {
     const auto config = parse_config(R"(
+state_dir = "state"
 [bus]
 address = "unix:path=/run/x"
 [uicc]
@@ -38,6 +53,9 @@ mnc_length = 3
 [gba]
 mode = "require-uicc"
 allow_downgrade = true
+runs_per_minute = 2
+runs_per_hour = 20
+runs_per_day = 1000
 [bsf]
 fqdn = "BSF.example.org"
 address = "127.0.0.1:80"
@@ -76,6 +94,10 @@ level = "debug"
     EXPECT_FALSE(config->uicc.exclusive);
     EXPECT_EQ(config->uicc.mnc_length, 3U);
     EXPECT_EQ(config->gba.mode, gba::ModePolicy::RequireUicc);
+    EXPECT_EQ(config->state_dir, "/etc/mtkeyd/state");
+    EXPECT_EQ(config->gba.limits.per_minute, 2U);
+    EXPECT_EQ(config->gba.limits.per_hour, 20U);
+    EXPECT_EQ(config->gba.limits.per_day, 1000U);
     EXPECT_EQ(config->bsf.fqdn, "bsf.example.org");
     EXPECT_EQ(config->bsf.ca, "/etc/mtkeyd/ca.pem");
     EXPECT_FALSE(config->bsf.require_rspauth);
@@ -115,6 +137,7 @@ TEST(DaemonConfig, ErrorsNamePlaceAndRemedy) {
         {"[uicc.modem]\ninit = [\"AT\\r\"]\n", "f:2: 'uicc.modem.init'", "no AT command"},
         {"[uicc]\nreader = \"ACS*\"\n[uicc.modem]\ndevice = \"/dev/ttyUSB2\"\n",
          "f:2: 'uicc.reader'", "leave one of them out"},
+        {"[gba]\nruns_per_hour = 0\n", "f:2: 'gba.runs_per_hour'", "1 to 1000"},
         {"\n[gba]\nmode = \"gba\"\n", "f:3: 'gba.mode'", "\"me-only\""},
         {"[bsf]\nfqdn = \"127.0.0.1\"\n", "f:2: 'bsf.fqdn'", "bsf.operator.example"},
         {"[bsf]\ntls = 1\n", "f:2: 'bsf.tls'", "without quotes"},

@@ -23,9 +23,11 @@ public:
     [[nodiscard]] const CardState& state() const override { return state_; }
     [[nodiscard]] Statistics statistics() const override { return {}; }
 
-    void bootstrap(bool force, std::function<void(Result<void>)> done) override {
+    void bootstrap(const RunRequest& request, std::function<void(Result<void>)> done) override {
         ++bootstraps;
+        const bool force = request.force;
         forced += force ? 1U : 0U;
+        last_device = request.device_id;
         if (late) {
             waiting_.push_back(
                 [this, force, done = std::move(done)] { answer_bootstrap(force, done); });
@@ -133,6 +135,7 @@ public:
     std::chrono::seconds network_ahead{0}; ///< the BSF's time and ours
     unsigned bootstraps = 0;
     unsigned forced = 0;
+    std::string last_device; ///< that asked for a bootstrapping; "" = the administrator
     unsigned runs = 0;
     unsigned derivations = 0;
     std::optional<Error> fail_bootstrap;

@@ -3,8 +3,8 @@
 #include "daemon/procedure.hpp"
 
 #include "kdf/local_mt.hpp"
-#include "local/device_session.hpp"
 #include "unit/daemon/fake_card.hpp"
+#include "unit/daemon/procedure_link.hpp"
 
 #include <gtest/gtest.h>
 
@@ -27,58 +27,17 @@ Config make_config() {
 
 class ProcedureTest : public ::testing::Test {
 protected:
-    /// One connection: the MT's session and procedure, and a device that talks to them.
-    struct Link {
-        explicit Link(ProcedureTest& test)
-            : owner(test),
-              mt_session({}, test.random, std::nullopt, test.clock.boot_now()),
-              procedure(test.mt, mt_session, "serial0", "tty", [] {}),
-              device({}, test.random, test.clock.boot_now()) {
-            const auto event = exchange();
-            th_conn = std::get<local::Connected>(event.value()).th_conn;
-        }
-        /// Until the device is told something; nothing when nobody has anything to say.
-        std::optional<local::DeviceEvent> exchange() {
-            while (true) {
-                const auto up = device.take_output();
-                mt_session.receive(up, owner.clock.boot_now());
-                while (auto event = mt_session.next_event()) {
-                    procedure.handle(*std::move(event));
-                }
-                const auto down = mt_session.take_output();
-                device.receive(down, owner.clock.boot_now());
-                if (auto event = device.next_event()) {
-                    return event;
-                }
-                if (up.empty() && down.empty()) {
-                    return std::nullopt;
-                }
-            }
-        }
-        template <typename T>
-        T expect() {
-            auto event = exchange();
-            EXPECT_TRUE(event && std::holds_alternative<T>(*event));
-            return event && std::holds_alternative<T>(*event) ? std::get<T>(*event) : T{};
-        }
+    struct Link : ProcedureLink {
+        explicit Link(ProcedureTest& test) : ProcedureLink(test.mt) {}
         local::KeyInfo key_info(const std::string& id = kDevice) {
-            device_id = id;
-            device.request_key_info({id});
-            return expect<local::KeyInfoReceived>().info;
+            return ProcedureLink::key_info(id);
         }
         local::EstablishmentReceived establish(std::optional<std::string> b_tid,
                                                local::Reason reason = local::Reason::NoKey) {
-            device.request_establishment({owner.naf_id(), device_id, std::move(b_tid), reason});
+            ask(naf_id(), std::move(b_tid), reason);
             return expect<local::EstablishmentReceived>();
         }
         ErrorCode refused() { return expect<local::PeerRefused>().error.code; }
-
-        ProcedureTest& owner;
-        local::MtSession mt_session;
-        Procedure procedure;
-        local::DeviceSession device;
-        kdf::TranscriptHash th_conn{};
-        std::string device_id;
     };
 
     /// What a device holds after L4 and the Key Center's answer.
@@ -178,7 +137,7 @@ TEST_F(ProcedureTest, FullThenOptimised) {
 }
 
 TEST_F(ProcedureTest, DeviceWithoutARuleGetsNothing) {
-    card.bootstrap(false, [](const auto&) {}); // there is a B-TID to leak
+    card.bootstrap({}, [](const auto&) {}); // there is a B-TID to leak
     const auto before = card.bootstraps;
     Link link(*this);
     link.device.request_key_info({"urn:uuid:stranger"});
@@ -274,11 +233,11 @@ TEST_F(ProcedureTest, RefusalsAtL3) {
 }
 
 TEST_F(ProcedureTest, BtidChangedAndStale) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     const auto info = link.key_info();
     ASSERT_TRUE(info.b_tid);
-    card.bootstrap(true, [](const auto&) {}); // between L2 and L3
+    card.bootstrap({.force = true}, [](const auto&) {}); // between L2 and L3
     link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
     const auto changed = link.expect<local::PeerRefused>();
     EXPECT_EQ(changed.error.code, ErrorCode::BtidChanged);
@@ -298,7 +257,7 @@ TEST_F(ProcedureTest, BtidChangedAndStale) {
 }
 
 TEST_F(ProcedureTest, UnknownToTheNetworkForcesARun) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     static_cast<void>(link.key_info());
     static_cast<void>(link.establish({}, local::Reason::BtidUnknownToNetwork));
@@ -363,14 +322,14 @@ TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
 }
 
 TEST_F(ProcedureTest, RunOfSomebodyElseDuringADerivation) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     const auto info = link.key_info();
     card.late = true;
     link.device.request_establishment({naf_id(), kDevice, info.b_tid, local::Reason::NoKey});
     EXPECT_FALSE(link.exchange());
     card.late = false;
-    card.bootstrap(true, [](const auto&) {});
+    card.bootstrap({.force = true}, [](const auto&) {});
     card.answer_next();
     const auto changed = link.expect<local::PeerRefused>();
     EXPECT_EQ(changed.error.code, ErrorCode::BtidChanged);
@@ -378,7 +337,7 @@ TEST_F(ProcedureTest, RunOfSomebodyElseDuringADerivation) {
 }
 
 TEST_F(ProcedureTest, ForgottenWhileTheCardWorks) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     Link link(*this);
     const auto info = link.key_info();
     card.late = true;
@@ -409,7 +368,7 @@ TEST_F(ProcedureTest, NetworkTimeIsNotOurs) {
         const auto network_now = parse_utc("2030-01-01T00:00:00Z").value();
         clock.set_utc(here);
         card.network_ahead = network_now - clock.utc_now();
-        card.bootstrap(true, [](const auto&) {});
+        card.bootstrap({.force = true}, [](const auto&) {});
         Link link(*this);
         const auto info = link.key_info();
         ASSERT_TRUE(info.b_tid) << here;
@@ -432,7 +391,7 @@ TEST_F(ProcedureTest, NetworkTimeIsNotOurs) {
 }
 
 TEST_F(ProcedureTest, SecondsLeftFollowTheNearerClock) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     card.late = true;
     Link link(*this);
     const auto info = link.key_info();
@@ -467,7 +426,7 @@ TEST_F(ProcedureTest, WhatEndsIsWiped) {
 }
 
 TEST_F(ProcedureTest, SweepWaitsForASlowCardService) {
-    card.bootstrap(false, [](const auto&) {});
+    card.bootstrap({}, [](const auto&) {});
     card.late = true;
     clock.advance(24h);
     EXPECT_FALSE(mt.context()) << "not handed out, whatever is still in the state";

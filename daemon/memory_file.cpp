@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/memory_file.hpp"
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace mtkey::daemon {
+namespace {
+constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
+constexpr std::size_t kBootIdLimit = 64;
+} // namespace
+
+MemoryFile::MemoryFile(const std::string& state_dir)
+    : path_(state_dir.empty() ? "" : state_dir + "/bootstrap") {
+    if (path_.empty()) {
+        log(LogLevel::Notice, "no state_dir: nothing of the bootstrappings outlives the daemon");
+    }
+}
+
+Result<std::optional<keys::BootstrapPast>> MemoryFile::load() {
+    if (path_.empty()) {
+        return std::nullopt;
+    }
+    auto text = read_file(path_, keys::kBootstrapPastLimit, Trust::Private);
+    if (!text && text.error().code == Errc::NotFound) {
+        return std::nullopt;
+    }
+    auto past = text ? keys::parse_bootstrap_past(*text)
+                     : Result<keys::BootstrapPast>(std::unexpected(text.error()));
+    if (!past) {
+        if (std::rename(path_.c_str(), (path_ + ".bad").c_str()) != 0) {
+            past.error().context += "; cannot be set aside: " + std::string(std::strerror(errno));
+        }
+        return std::unexpected(past.error());
+    }
+    return *std::move(past);
+}
+
+Result<void> MemoryFile::store(const keys::BootstrapPast& past) {
+    return path_.empty() ? Result<void>()
+                         : write_private_file(path_, as_octets(keys::encode_bootstrap_past(past)));
+}
+
+std::string boot_id() {
+    auto text = read_file(kBootIdFile, kBootIdLimit, Trust::Any);
+    if (!text) {
+        log_warning("this boot cannot be told from another", text.error());
+        return {};
+    }
+    return text->substr(0, text->find('\n'));
+}
+
+} // namespace mtkey::daemon

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/past_keeper.hpp"
+
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mtkey::daemon {
+
+PastKeeper::PastKeeper(keys::BootstrapMemory& memory, const Clock& clock,
+                       const std::string& boot_id)
+    : memory_(memory), clock_(clock) {
+    auto loaded = memory_.load();
+    if (!loaded) {
+        origin_ = Origin::Lost;
+        log_warning("what was remembered of earlier bootstrappings is lost", loaded.error());
+    } else if (*loaded) {
+        origin_ = Origin::Remembered;
+        past_ = **std::move(loaded);
+    }
+    const bool had_context = past_.context.has_value();
+    keys::move_to_boot(past_, boot_id, clock_);
+    if (had_context && !past_.context) {
+        log(LogLevel::Warning,
+            "the clock is behind a time that it has shown: no context is resumed",
+            {{"shown", format_utc(past_.high_water)}});
+    }
+}
+
+keys::BootstrapPast PastKeeper::get() const {
+    const std::scoped_lock lock(mutex_);
+    return past_;
+}
+
+void PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Write write) {
+    const std::scoped_lock lock(mutex_);
+    how(past_);
+    if (write == Write::WithTheNext) {
+        return;
+    }
+    past_.saved = clock_.utc_now();
+    past_.saved_boot = clock_.boot_now();
+    past_.high_water = std::max(past_.high_water, past_.saved);
+    const auto stored = memory_.store(past_);
+    if (!stored && !std::exchange(told_, true)) {
+        log_warning("what is to outlive the daemon cannot be written", stored.error());
+    }
+}
+
+} // namespace mtkey::daemon
