@@ -34,6 +34,26 @@ TEST_P(ApduCount, WarmBootstrappingIsTheMinimum) {
     EXPECT_EQ(rig.keys(), 9U);
 }
 
+TEST_P(ApduCount, ResumingCostsReadingEfGbabpAndOneDerivation) {
+    const bool t0 = GetParam() == testbed::Protocol::T0;
+    FaultSetting setting;
+    setting.protocol = GetParam();
+    FaultRig rig(setting);
+    rig.insert();
+    ASSERT_TRUE(rig.bootstrap());
+    const auto b_tid = rig.b_tid();
+    rig.restart();
+    rig.reader().plan(nullptr, 0);
+    rig.insert();
+    EXPECT_EQ(rig.b_tid(), b_tid);
+    const auto resuming = rig.reader().exchanges();
+    rig.pull();
+    rig.reader().plan(nullptr, 0);
+    rig.insert(); // nothing to resume, and nothing is read for it
+    EXPECT_EQ(rig.b_tid(), "");
+    EXPECT_EQ(resuming - rig.reader().exchanges(), t0 ? 5U : 3U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Protocols, ApduCount,
                          testing::Values(testbed::Protocol::T0, testbed::Protocol::T1),
                          [](const auto& instance) {
