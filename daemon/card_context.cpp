@@ -62,10 +62,16 @@ Result<void> CardWork::resume() {
     if (!remembered && past_.origin() == PastKeeper::Origin::Remembered) {
         return {}; // there was none, or nobody knows what time it is
     }
-    if (remembered &&
-        (remembered->uicc != open_->uicc || clock_.boot_now() >= remembered->use_deadline)) {
-        forget_context();
-        return {};
+    if (remembered) {
+        const auto now = clock_.boot_now();
+        if (remembered->uicc != open_->uicc || now >= remembered->record.deadline ||
+            now >= remembered->use_deadline) {
+            forget_context();
+            return {};
+        }
+        if (clock_.utc_now() >= remembered->record.local_end) {
+            return {}; // not used; but a clock that is set deletes nothing
+        }
     }
     gba::ResumeSettings how;
     how.impi = open_->impi;

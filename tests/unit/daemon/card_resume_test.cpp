@@ -120,6 +120,16 @@ TEST(CardResume, UnknownTimeResumesNothing) {
     same.rig.clock.jump_utc(-24h);
     same.card.restart();
     same.expect_resumed();
+    // Ahead it is not used, and not forgotten either: the clock may be set right again.
+    Resumed ahead;
+    const auto derivations = ahead.rig.derivations;
+    ahead.rig.clock.jump_utc(87'600h);
+    ahead.card.restart();
+    ahead.expect_nothing();
+    EXPECT_EQ(ahead.rig.derivations, derivations);
+    ahead.rig.clock.jump_utc(-87'600h);
+    ahead.card.restart();
+    ahead.expect_resumed();
 }
 
 TEST(CardResume, NotBeyondItsEnd) {
