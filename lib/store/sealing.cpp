@@ -131,13 +131,14 @@ Secret<32> generation_key(const Kek& kek) {
 Sealer::Sealer(CipherContext context, Bytes file)
     : context_(std::move(context)), file_(std::move(file)), buffer_(kBuffer) {}
 
-Result<Sealer> Sealer::begin(const Kek& kek, std::string_view store_id, RandomSource& random) {
+Result<Sealer> Sealer::begin(const Kek& kek, std::string_view store_id, RandomSource& random,
+                             std::size_t expected) {
     std::array<std::uint8_t, 32> salt{};
     MTKEY_CHECK(random.fill(salt));
     const KekId id = kek_id(kek);
     const FileKeys keys(kek, salt, store_id, id);
     Bytes header;
-    header.reserve(kHeader);
+    header.reserve(kHeader + expected + kTag);
     append(header, as_octets(kMagic));
     append(header, kLengthAndFlags);
     append(header, id);

@@ -48,9 +48,9 @@ public:
 /// Makes one sealed file. `store_id` keeps files of different programs apart.
 class Sealer final : public PlainSink {
 public:
-    /// RandomFailed or CryptoFailed: there is nothing to write.
+    /// RandomFailed or CryptoFailed: there is nothing to write. `expected`: octets of plaintext.
     [[nodiscard]] static Result<Sealer> begin(const Kek& kek, std::string_view store_id,
-                                              RandomSource& random);
+                                              RandomSource& random, std::size_t expected = 0);
     void write(ByteView octets) override;
     /// The whole file. LimitExceeded above kStoreLimit; CryptoFailed.
     [[nodiscard]] Result<Bytes> finish();

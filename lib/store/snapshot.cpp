@@ -239,7 +239,9 @@ Result<Snapshot> parse_snapshot(PlainSource& source, std::span<const Layout> lay
 
 Result<Bytes> seal(const Snapshot& snapshot, const Kek& kek, std::string_view store_id,
                    RandomSource& random) {
-    Sealer sealer = MTKEY_TRY(Sealer::begin(kek, store_id, random));
+    constexpr std::size_t kUsualRecord = 384;
+    Sealer sealer = MTKEY_TRY(
+        Sealer::begin(kek, store_id, random, (snapshot.records.size() + 1) * kUsualRecord));
     MTKEY_CHECK(encode_snapshot(snapshot, sealer));
     return sealer.finish();
 }
