@@ -120,16 +120,18 @@ private:
     const std::string& file_;
 };
 
-Result<std::unique_ptr<Algorithm>> read_algorithm(const Reader& reader) {
+Result<SubscriberKeys> read_keys(const Reader& reader) {
     constexpr std::string_view remedy = R"(write "milenage" or "xor")";
     const auto name = MTKEY_TRY(reader.text("algorithm", remedy, "milenage"));
-    Secret<16> k = MTKEY_TRY(reader.secret("k"));
+    SubscriberKeys out;
+    out.k = MTKEY_TRY(reader.secret("k"));
     if (name == "xor") {
         if (reader.has("opc") || reader.has("op")) {
             return reader.wrong(reader.has("opc") ? "opc" : "op",
                                 "the XOR test algorithm has no OP; remove it");
         }
-        return xor_test(std::move(k));
+        out.kind = AlgorithmKind::XorTest;
+        return out;
     }
     if (name != "milenage") {
         return reader.wrong("algorithm", remedy);
@@ -138,11 +140,11 @@ Result<std::unique_ptr<Algorithm>> read_algorithm(const Reader& reader) {
         return reader.wrong("opc", "write exactly one of opc and op");
     }
     if (reader.has("op")) {
-        Secret<16> opc = opc_from_op(k, MTKEY_TRY(reader.secret("op")));
-        return milenage(std::move(k), std::move(opc));
+        out.opc = opc_from_op(out.k, MTKEY_TRY(reader.secret("op")));
+    } else {
+        out.opc = MTKEY_TRY(reader.secret("opc"));
     }
-    Secret<16> opc = MTKEY_TRY(reader.secret("opc"));
-    return milenage(std::move(k), std::move(opc));
+    return out;
 }
 
 Result<Subscriber> read_subscriber(const Reader& reader) {
@@ -160,7 +162,8 @@ Result<Subscriber> read_subscriber(const Reader& reader) {
                             "missing: write 2 or 3, the length of this network's MNC");
     }
     out.mnc_length = static_cast<unsigned>(*mnc_length);
-    out.algorithm = MTKEY_TRY(read_algorithm(reader));
+    out.keys = MTKEY_TRY(read_keys(reader));
+    out.algorithm = make_algorithm(out.keys);
     out.amf = MTKEY_TRY(reader.octets<2>("amf", "8000"));
     out.sqn = MTKEY_TRY(reader.octets<6>("sqn", "000000000020"));
     constexpr std::string_view mode_remedy = R"(write "gba-u" or "gba-me")";
@@ -210,6 +213,13 @@ Result<std::vector<Subscriber>> read_tables(const toml::table& root, const std::
 }
 
 } // namespace
+
+std::unique_ptr<Algorithm> make_algorithm(const SubscriberKeys& keys) {
+    if (keys.kind == AlgorithmKind::XorTest) {
+        return xor_test(keys.k.clone());
+    }
+    return milenage(keys.k.clone(), keys.opc.clone());
+}
 
 Result<std::vector<Subscriber>> parse_subscribers(std::string_view text, const std::string& file) {
     try {

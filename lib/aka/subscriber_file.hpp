@@ -15,12 +15,22 @@ namespace mtkey::aka {
 
 enum class GbaMode { GbaU, GbaMe };
 
+/// What an Algorithm is made of, for those who must store it.
+enum class AlgorithmKind { Milenage, XorTest };
+struct SubscriberKeys {
+    AlgorithmKind kind = AlgorithmKind::Milenage;
+    Secret<16> k;
+    Secret<16> opc; ///< Milenage alone; else zeros
+};
+std::unique_ptr<Algorithm> make_algorithm(const SubscriberKeys& keys);
+
 /// One [[subscriber]] of a subscriber file: what an HSS knows, and what the USIM of the same
 /// subscriber knows.
 struct Subscriber {
     std::string imsi;        ///< 6 to 15 digits
     unsigned mnc_length = 2; ///< 2 or 3
-    std::unique_ptr<Algorithm> algorithm;
+    SubscriberKeys keys;
+    std::unique_ptr<Algorithm> algorithm; ///< made of `keys`
     Amf amf{0x80, 0x00};
     Sqn sqn{0, 0, 0, 0, 0, 0x20}; ///< the next vector's
     GbaMode mode = GbaMode::GbaU;

@@ -1,62 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/authentication_centre.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 namespace mtkey::bsf {
-namespace {
 
-constexpr std::uint64_t kSqnStep = 32; // one SEQ; IND is the last five bits
+AuthenticationCentre::AuthenticationCentre(Database& database, aka::SqnScheme scheme,
+                                           const Clock& clock, RandomSource& random)
+    : database_(database),
+      subscribers_(database),
+      scheme_(scheme),
+      clock_(clock),
+      random_(random) {}
 
-/// <IMSI>@ims.mnc<MNC>.mcc<MCC>.3gppnetwork.org, MNC of three digits (TS 23.003 clause 13.3).
-std::string impi_of(const aka::Subscriber& subscriber) {
-    const std::string mcc = subscriber.imsi.substr(0, 3);
-    std::string mnc = subscriber.imsi.substr(3, subscriber.mnc_length);
-    mnc.insert(0, 3 - mnc.size(), '0');
-    return subscriber.imsi + "@ims.mnc" + mnc + ".mcc" + mcc + ".3gppnetwork.org";
-}
-
-} // namespace
-
-AuthenticationCentre::AuthenticationCentre(std::vector<aka::Subscriber> subscribers,
+AuthenticationCentre::AuthenticationCentre(const std::vector<aka::Subscriber>& subscribers,
                                            RandomSource& random)
-    : random_(random) {
-    for (auto& subscriber : subscribers) {
-        const auto sqn = aka::sqn_to_number(subscriber.sqn);
-        auto impi = impi_of(subscriber);
-        subscribers_.emplace(std::move(impi), Entry{std::move(subscriber), sqn});
+    : own_(Database::in_memory()),
+      database_(*own_),
+      subscribers_(*own_),
+      clock_(system_clock_),
+      random_(random) {
+    if (!import_subscribers(database_, subscribers)) {
+        throw std::bad_alloc(); // nothing else can fail in memory
     }
 }
 
-Result<IssuedVector> AuthenticationCentre::next_vector(std::string_view impi) {
-    const std::lock_guard lock(mutex_);
-    const auto found = subscribers_.find(impi);
-    if (found == subscribers_.end()) {
-        return fail(Errc::NotFound, "subscriber");
-    }
-    auto& [subscriber, next_sqn] = found->second;
+void AuthenticationCentre::issue_old_sqn(bool also_after_resync) {
+    old_sqn_ = also_after_resync ? OldSqn::Always : OldSqn::First;
+}
+
+Result<IssuedVector> AuthenticationCentre::next_vector(std::string_view impi,
+                                                       const Resynchronisation* resync) {
+    const auto lock = database_.lock();
+    auto transaction = MTKEY_TRY(Transaction::begin(database_));
+    auto subscriber = MTKEY_TRY(subscribers_.find(impi));
+    const auto algorithm = aka::make_algorithm(subscriber.keys);
+    const auto sqn = MTKEY_TRY(take_sqn(subscriber, *algorithm, resync));
     aka::Rand rand{};
     MTKEY_CHECK(random_.fill(rand));
-    const auto sqn = aka::sqn_from_number(next_sqn);
-    next_sqn += kSqnStep;
-    return IssuedVector{aka::generate_vector(*subscriber.algorithm, rand, sqn, subscriber.amf),
+    MTKEY_CHECK(subscribers_.set_sqn(impi, subscriber.sqn));
+    MTKEY_CHECK(transaction.commit());
+    return IssuedVector{aka::generate_vector(*algorithm, rand, sqn, subscriber.amf),
                         subscriber.mode, subscriber.lifetime};
 }
 
-Result<void> AuthenticationCentre::resynchronise(std::string_view impi, const aka::Rand& rand,
-                                                 const aka::Auts& auts) {
-    const std::lock_guard lock(mutex_);
-    const auto found = subscribers_.find(impi);
-    if (found == subscribers_.end()) {
-        return fail(Errc::NotFound, "subscriber");
+Result<aka::Sqn> AuthenticationCentre::take_sqn(StoredSubscriber& subscriber,
+                                                const aka::Algorithm& algorithm,
+                                                const Resynchronisation* resync) {
+    if (resync != nullptr) {
+        const auto sqn_ms = aka::verify_auts(algorithm, resync->rand, resync->auts);
+        if (!sqn_ms) {
+            return fail(Errc::Rejected, "MAC-S of AUTS");
+        }
+        aka::resynchronise_sqn(subscriber.sqn, scheme_, *sqn_ms, clock_.utc_now());
     }
-    auto& [subscriber, next_sqn] = found->second;
-    const auto sqn_ms = aka::verify_auts(*subscriber.algorithm, rand, auts);
-    if (!sqn_ms) {
-        return fail(Errc::Rejected, "MAC-S of AUTS");
+    if (old_sqn_ == OldSqn::Always || (old_sqn_ == OldSqn::First && resync == nullptr)) {
+        return aka::Sqn{};
     }
-    next_sqn = aka::sqn_to_number(*sqn_ms) + kSqnStep;
-    return {};
+    return aka::take_sqn(subscriber.sqn, scheme_, clock_.utc_now());
 }
 
 } // namespace mtkey::bsf

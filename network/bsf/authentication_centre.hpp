@@ -1,56 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "aka/aka.hpp"
-#include "aka/subscriber_file.hpp"
+#include "base/clock.hpp"
 #include "base/random.hpp"
-#include "network/bsf/bootstrapping_store.hpp"
+#include "network/bsf/subscriber_store.hpp"
+#include "network/bsf/vector_source.hpp"
 
-#include <chrono>
-#include <cstddef>
-#include <map>
-#include <mutex>
-#include <optional>
-#include <string>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 namespace mtkey::bsf {
 
-/// What the home network gives for one challenge: the vector as TS 33.102 has it (GBA_U is the
-/// BSF's part), and what the subscription says about bootstrapping (bsfInfo of the GUSS, TS 29.109
-/// annex A).
-struct IssuedVector {
-    aka::Vector vector;
-    Mode mode = Mode::GbaMe;
-    std::optional<std::chrono::seconds> lifetime; ///< of Ks; nothing = the BSF's policy
-};
-
-/// HSS and AuC of the BSF (reference point Zh as a call). Owns the subscribers' algorithms and
-/// SQN_HE. SQN_HE lives in memory: after a restart the first AUTS of a card sets it right.
-class AuthenticationCentre {
+/// HSS and AuC of the BSF, over the subscribers of a database. An SQN is on disk as used before its
+/// vector leaves.
+class AuthenticationCentre final : public VectorSource {
 public:
-    /// `random` is borrowed; each vector draws 16 octets, its RAND, and nothing else.
-    AuthenticationCentre(std::vector<aka::Subscriber> subscribers, RandomSource& random);
+    /// All are borrowed; each vector draws 16 octets, its RAND, and nothing else.
+    AuthenticationCentre(Database& database, aka::SqnScheme scheme, const Clock& clock,
+                         RandomSource& random);
+    /// The same over a database of its own, in memory. SqnScheme::FixedInd.
+    AuthenticationCentre(const std::vector<aka::Subscriber>& subscribers, RandomSource& random);
 
-    [[nodiscard]] std::size_t size() const { return subscribers_.size(); }
-    /// The first vector carries the SQN of the subscriber file, each later one 32 more: SEQ steps,
-    /// IND stands still (TS 33.102 annex C.1.2). NotFound for a stranger.
-    [[nodiscard]] Result<IssuedVector> next_vector(std::string_view impi);
-    /// SQN_HE = SQN_MS when the MAC-S of `auts` holds for `rand` (TS 33.102 clause 6.3.5), else
-    /// Rejected.
-    [[nodiscard]] Result<void> resynchronise(std::string_view impi, const aka::Rand& rand,
-                                             const aka::Auts& auts);
+    /// Test tool: vectors carry SQN 0, and none counts. `also_after_resync`: those too that follow
+    /// an AUTS.
+    void issue_old_sqn(bool also_after_resync);
+
+    [[nodiscard]] Result<IssuedVector>
+    next_vector(std::string_view impi, const Resynchronisation* resync = nullptr) override;
 
 private:
-    struct Entry {
-        aka::Subscriber subscriber;
-        std::uint64_t next_sqn = 0;
-    };
+    enum class OldSqn { Never, First, Always };
+    [[nodiscard]] Result<aka::Sqn> take_sqn(StoredSubscriber& subscriber,
+                                            const aka::Algorithm& algorithm,
+                                            const Resynchronisation* resync);
 
+    SystemClock system_clock_;
+    std::unique_ptr<Database> own_; ///< or null
+    Database& database_;
+    SubscriberStore subscribers_;
+    aka::SqnScheme scheme_ = aka::SqnScheme::FixedInd;
+    const Clock& clock_;
     RandomSource& random_;
-    std::mutex mutex_;
-    std::map<std::string, Entry, std::less<>> subscribers_; ///< by IMPI
+    OldSqn old_sqn_ = OldSqn::Never;
 };
 
 } // namespace mtkey::bsf

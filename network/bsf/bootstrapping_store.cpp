@@ -1,77 +1,182 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/bootstrapping_store.hpp"
 
+#include "base/file.hpp"
+#include "base/log.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace mtkey::bsf {
+namespace {
+
+constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
+
+std::int64_t seconds(UtcTime time) {
+    return time.time_since_epoch().count();
+}
+
+std::int64_t milliseconds(BootTime time) {
+    return time.time_since_epoch().count();
+}
+
+Result<BootstrappingContext> read(const Query& row) {
+    BootstrappingContext out;
+    out.b_tid = row.text(0);
+    out.impi = row.text(1);
+    out.tmpi = row.text(2);
+    const auto rand = row.blob(3);
+    const auto ks = row.blob(4);
+    const auto mode = row.text(5);
+    const auto created = row.number(6);
+    const auto expires = row.number(7);
+    if (out.impi.empty() || rand.size() != out.rand.size() || ks.size() != 32 ||
+        (mode != to_text(Mode::GbaU) && mode != to_text(Mode::GbaMe)) || created < 0 ||
+        expires <= created || expires - created > kLongestLifetime) {
+        return fail(Errc::IoFailed, "database: the row of B-TID " + masked_b_tid(out.b_tid) +
+                                        " is not valid; it is not used");
+    }
+    std::ranges::copy(rand, out.rand.begin());
+    out.ks = Secret<32>(ks.first<32>());
+    out.mode = mode == to_text(Mode::GbaU) ? Mode::GbaU : Mode::GbaMe;
+    out.created = UtcTime(std::chrono::seconds(created));
+    out.expires = UtcTime(std::chrono::seconds(expires));
+    out.deadline = BootTime(std::chrono::milliseconds(row.number(8)));
+    return out;
+}
+
+} // namespace
 
 std::string_view to_text(Mode mode) {
     return mode == Mode::GbaU ? "gba-u" : "gba-me";
 }
 
-BootstrappingContext BootstrappingContext::clone() const {
-    return {b_tid, impi, tmpi, rand, ks.clone(), mode, created, expires, deadline};
-}
-
-bool BootstrappingContext::expired(const Clock& clock) const {
-    return clock.utc_now() >= expires || clock.boot_now() >= deadline;
-}
-
-Result<void> BootstrappingStore::add(BootstrappingContext context) {
-    const std::lock_guard lock(mutex_);
-    purge_locked();
-    std::size_t of_subscriber = 0;
-    auto oldest = contexts_.end();
-    for (auto it = contexts_.begin(); it != contexts_.end(); ++it) {
-        if (it->second.impi != context.impi) {
-            continue;
-        }
-        ++of_subscriber;
-        if (oldest == contexts_.end() || it->second.deadline < oldest->second.deadline) {
-            oldest = it;
-        }
+Result<std::string> boot_id() {
+    auto text = MTKEY_TRY(read_file("/proc/sys/kernel/random/boot_id", 64, Trust::Any));
+    while (text.ends_with('\n')) {
+        text.pop_back();
     }
-    if (of_subscriber >= kLimitPerSubscriber) {
-        contexts_.erase(oldest);
-    } else if (contexts_.size() >= kLimit) {
+    return text;
+}
+
+BootstrappingStore::BootstrappingStore(Database& database, const Clock& clock, std::string boot)
+    : database_(database),
+      clock_(clock),
+      boot_(std::move(boot)),
+      add_(database, "INSERT OR REPLACE INTO context(b_tid, impi, tmpi, rand, ks, mode, created, "
+                     "expires, deadline, boot) VALUES(?,?,?,?,?,?,?,?,?,?)"),
+      find_(database, "SELECT b_tid, impi, tmpi, rand, ks, mode, created, expires, deadline "
+                      "FROM context WHERE b_tid=? AND expires>? AND deadline>?"),
+      by_tmpi_(database,
+               "SELECT impi FROM context WHERE tmpi=? AND expires>? AND deadline>? LIMIT 1"),
+      purge_(database, "DELETE FROM context WHERE expires<=? OR deadline<=?"),
+      count_(database, "SELECT count(*) FROM context"),
+      count_of_(database, "SELECT count(*) FROM context WHERE impi=?"),
+      remove_oldest_(database, "DELETE FROM context WHERE b_tid=(SELECT b_tid FROM context WHERE "
+                               "impi=? ORDER BY deadline LIMIT 1)"),
+      // In order: now on both clocks, this boot.
+      resume_(database,
+              "UPDATE context SET deadline=?2+1000*max(0, min(expires-?1, expires-created)), "
+              "boot=?3 WHERE boot<>?3") {}
+
+BootstrappingStore::BootstrappingStore(const Clock& clock)
+    : BootstrappingStore(*Database::in_memory().release(), clock, "memory") {
+    own_.reset(&database_);
+}
+
+Result<void> BootstrappingStore::resume() {
+    const auto lock = database_.lock();
+    auto transaction = MTKEY_TRY(Transaction::begin(database_));
+    {
+        Query query(resume_);
+        query.bind(seconds(clock_.utc_now())).bind(milliseconds(clock_.boot_now())).bind(boot_);
+        MTKEY_CHECK(query.run());
+    }
+    (void)MTKEY_TRY(purge_locked());
+    return transaction.commit();
+}
+
+Result<void> BootstrappingStore::add(const BootstrappingContext& context) {
+    const auto lock = database_.lock();
+    auto transaction = MTKEY_TRY(Transaction::begin(database_));
+    (void)MTKEY_TRY(purge_locked());
+    MTKEY_CHECK(make_room(context.impi));
+    {
+        Query query(add_);
+        query.bind(context.b_tid)
+            .bind(context.impi)
+            .bind(context.tmpi)
+            .bind(ByteView(context.rand))
+            .bind(ByteView(context.ks.reveal()))
+            .bind(to_text(context.mode))
+            .bind(seconds(context.created))
+            .bind(seconds(context.expires))
+            .bind(milliseconds(context.deadline))
+            .bind(boot_);
+        MTKEY_CHECK(query.run());
+    }
+    return transaction.commit();
+}
+
+Result<void> BootstrappingStore::make_room(const std::string& impi) {
+    if (MTKEY_TRY(number(count_of_, &impi)) >= kLimitPerSubscriber) {
+        Query query(remove_oldest_);
+        return query.bind(impi).run();
+    }
+    if (MTKEY_TRY(number(count_, nullptr)) >= kLimit) {
         return fail(Errc::LimitExceeded, "bootstrapping contexts");
     }
-    auto name = context.b_tid;
-    contexts_.insert_or_assign(std::move(name), std::move(context));
     return {};
 }
 
-std::optional<BootstrappingContext> BootstrappingStore::find(std::string_view b_tid) const {
-    const std::lock_guard lock(mutex_);
-    const auto it = contexts_.find(b_tid);
-    if (it == contexts_.end() || it->second.expired(clock_)) {
-        return std::nullopt;
+Result<BootstrappingContext> BootstrappingStore::find(std::string_view b_tid) {
+    const auto lock = database_.lock();
+    Query query(find_);
+    query.bind(b_tid).bind(seconds(clock_.utc_now())).bind(milliseconds(clock_.boot_now()));
+    if (!MTKEY_TRY(query.step())) {
+        return fail(Errc::NotFound, "B-TID");
     }
-    return it->second.clone();
+    return read(query);
 }
 
-std::optional<std::string> BootstrappingStore::impi_of(std::string_view tmpi) const {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, context] : contexts_) {
-        if (context.tmpi == tmpi && !context.expired(clock_)) {
-            return context.impi;
-        }
+Result<std::string> BootstrappingStore::impi_of(std::string_view tmpi) {
+    const auto lock = database_.lock();
+    Query query(by_tmpi_);
+    query.bind(tmpi).bind(seconds(clock_.utc_now())).bind(milliseconds(clock_.boot_now()));
+    if (!MTKEY_TRY(query.step())) {
+        return fail(Errc::NotFound, "TMPI");
     }
-    return std::nullopt;
+    return std::string(query.text(0));
 }
 
-void BootstrappingStore::purge() {
-    const std::lock_guard lock(mutex_);
-    purge_locked();
+Result<void> BootstrappingStore::purge() {
+    std::int64_t gone = 0;
+    {
+        const auto lock = database_.lock();
+        gone = MTKEY_TRY(purge_locked());
+    }
+    return gone > 0 ? database_.checkpoint() : Result<void>();
 }
 
-std::size_t BootstrappingStore::size() const {
-    const std::lock_guard lock(mutex_);
-    return contexts_.size();
+Result<std::size_t> BootstrappingStore::count() {
+    const auto lock = database_.lock();
+    return number(count_, nullptr);
 }
 
-void BootstrappingStore::purge_locked() {
-    std::erase_if(contexts_, [this](const auto& entry) { return entry.second.expired(clock_); });
+Result<std::int64_t> BootstrappingStore::purge_locked() {
+    Query query(purge_);
+    query.bind(seconds(clock_.utc_now())).bind(milliseconds(clock_.boot_now()));
+    MTKEY_CHECK(query.run());
+    return query.changes();
+}
+
+Result<std::size_t> BootstrappingStore::number(Statement& statement, const std::string* impi) {
+    Query query(statement);
+    if (impi != nullptr) {
+        query.bind(*impi);
+    }
+    (void)MTKEY_TRY(query.step());
+    return static_cast<std::size_t>(query.number(0));
 }
 
 } // namespace mtkey::bsf

@@ -4,11 +4,10 @@
 #include "aka/subscriber_file.hpp"
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "network/bsf/database.hpp"
 
 #include <cstddef>
-#include <map>
-#include <mutex>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -30,38 +29,57 @@ struct BootstrappingContext {
     UtcTime created{};
     UtcTime expires{};
     BootTime deadline{}; ///< the same end on the clock that nobody sets
-
-    [[nodiscard]] BootstrappingContext clone() const;
-    [[nodiscard]] bool expired(const Clock& clock) const;
 };
 
-/// Owns the contexts by B-TID. A new run leaves the subscriber's earlier B-TIDs valid until their
-/// own end: procedures under way go on with them. Bounded for all and for each subscriber, so that
-/// nobody crowds out others.
+/// The contexts by B-TID, in the database. A new run leaves the subscriber's earlier B-TIDs valid
+/// until their own end: procedures under way go on with them. Bounded for all and for each
+/// subscriber, so that nobody crowds out others. Safe from several threads.
 class BootstrappingStore {
 public:
-    static constexpr std::size_t kLimit = 2048; // Ks of all: a quarter of the secure heap
+    static constexpr std::size_t kLimit = 16384;
     static constexpr std::size_t kLimitPerSubscriber =
         64; // more than a UE makes in a day; then its oldest goes
 
-    explicit BootstrappingStore(const Clock& clock) : clock_(clock) {}
+    /// Both are borrowed. `boot`: names the time since the system started, during which deadlines
+    /// mean anything (boot_id()).
+    BootstrappingStore(Database& database, const Clock& clock, std::string boot);
+    /// The same over a database of its own, in memory.
+    explicit BootstrappingStore(const Clock& clock);
 
-    /// LimitExceeded when full of unexpired contexts of others.
-    [[nodiscard]] Result<void> add(BootstrappingContext context);
-    /// A copy of the unexpired context, or nothing.
-    [[nodiscard]] std::optional<BootstrappingContext> find(std::string_view b_tid) const;
-    /// Who has this TMPI; it ends with its context.
-    [[nodiscard]] std::optional<std::string> impi_of(std::string_view tmpi) const;
-    /// Forgets and wipes what has expired; add() does it too.
-    void purge();
-    [[nodiscard]] std::size_t size() const;
+    /// Call first with a database that has been used before: what an earlier boot left gets a
+    /// deadline of this one, never later than its own lifetime from now.
+    [[nodiscard]] Result<void> resume();
+    /// On disk when it returns. LimitExceeded when full of unexpired contexts of others.
+    [[nodiscard]] Result<void> add(const BootstrappingContext& context);
+    /// A copy of the unexpired context; NotFound.
+    [[nodiscard]] Result<BootstrappingContext> find(std::string_view b_tid);
+    /// Who has this TMPI, NotFound; it ends with its context.
+    [[nodiscard]] Result<std::string> impi_of(std::string_view tmpi);
+    /// Forgets and overwrites what has expired; add() does it too.
+    [[nodiscard]] Result<void> purge();
+    /// Expired ones too that nobody has purged yet.
+    [[nodiscard]] Result<std::size_t> count();
 
 private:
-    void purge_locked();
+    [[nodiscard]] Result<std::int64_t> purge_locked();
+    [[nodiscard]] Result<void> make_room(const std::string& impi);
+    [[nodiscard]] Result<std::size_t> number(Statement& statement, const std::string* impi);
 
+    std::unique_ptr<Database> own_; ///< or null
+    Database& database_;
     const Clock& clock_;
-    mutable std::mutex mutex_;
-    std::map<std::string, BootstrappingContext, std::less<>> contexts_;
+    const std::string boot_;
+    Statement add_;
+    Statement find_;
+    Statement by_tmpi_;
+    Statement purge_;
+    Statement count_;
+    Statement count_of_;
+    Statement remove_oldest_;
+    Statement resume_;
 };
+
+/// Of the running kernel, as text.
+Result<std::string> boot_id();
 
 } // namespace mtkey::bsf

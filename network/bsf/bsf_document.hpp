@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "network/bsf/faults.hpp"
 
 #include <string>
 #include <string_view>
@@ -12,6 +13,6 @@ inline constexpr std::string_view kBsfDocumentType = "application/vnd.3gpp.bsf+x
 
 /// The body of the 200 (TS 24.109 annex C.1). `b_tid` holds base64 characters, '@' and an FQDN:
 /// nothing to escape.
-std::string bsf_document(std::string_view b_tid, UtcTime expires);
+std::string bsf_document(std::string_view b_tid, UtcTime expires, const Faults& faults = {});
 
 } // namespace mtkey::bsf

@@ -15,6 +15,9 @@ using network::read_fqdn;
 using network::read_path;
 
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
+constexpr std::int64_t kMostNonceData = 256;
+constexpr unsigned kUbThreads = 4;
+constexpr unsigned kUbThreadsThatWait = 16; // for av_command, each with a child process
 
 Result<void> read_certificate(ConfigTable& table, http::ServerSettings& out) {
     out.tls = true;
@@ -70,16 +73,80 @@ Result<void> read_zn(ConfigTable zn, Config& out) {
     return zn.finish();
 }
 
+Result<ExternalCommand> read_av_command(ConfigTable& root) {
+    ExternalCommand out;
+    out.arguments = MTKEY_TRY(root.texts_or_none("av_command"));
+    if (out.arguments.empty() || !out.arguments.front().starts_with('/')) {
+        return root.error("av_command", "does not begin with an absolute path",
+                          R"(write ["/path/of/program", "argument", ...])");
+    }
+    out.limit = std::chrono::seconds(
+        MTKEY_TRY(root.number_or("av_command_seconds", std::chrono::seconds(5).count(), 1, 60)));
+    return out;
+}
+
+/// Where vectors come from, and where contexts are kept.
+Result<void> read_home(ConfigTable& root, Config& out) {
+    if (root.has("database")) {
+        out.database = MTKEY_TRY(read_path(root, "database"));
+    }
+    if (root.has("subscribers")) {
+        out.subscribers = MTKEY_TRY(read_path(root, "subscribers"));
+    }
+    const auto scheme =
+        MTKEY_TRY(root.word_or("sqn", "fixed-ind", {"fixed-ind", "cycling-ind", "time"}));
+    out.sqn = scheme == "time"          ? aka::SqnScheme::Time
+              : scheme == "cycling-ind" ? aka::SqnScheme::CyclingInd
+                                        : aka::SqnScheme::FixedInd;
+    if (root.has("av_command")) {
+        if (!out.subscribers.empty() || root.has("sqn")) {
+            return root.error(out.subscribers.empty() ? "sqn" : "subscribers",
+                              "stands beside av_command, which makes the vectors",
+                              "write one of the two");
+        }
+        out.av_command = MTKEY_TRY(read_av_command(root));
+    } else if (out.subscribers.empty() && out.database.empty()) {
+        return root.error("subscribers", "is missing, and database too",
+                          "write the path of a subscriber file, of a database, or both");
+    }
+    out.ub_server.threads = out.av_command ? kUbThreadsThatWait : kUbThreads;
+    return {};
+}
+
+Result<void> read_ub_choices(ConfigTable& root, UbSettings& out) {
+    out.lifetime = std::chrono::seconds(
+        MTKEY_TRY(root.number_or("lifetime_seconds", out.lifetime.count(), 1, kLongestLifetime)));
+    out.next_nonce = MTKEY_TRY(root.flag_or("next_nonce", false));
+    out.nonce_data =
+        static_cast<std::size_t>(MTKEY_TRY(root.number_or("nonce_data", 0, 0, kMostNonceData)));
+    const auto b_tid = MTKEY_TRY(root.word_or("b_tid", "rand", {"rand", "opaque"}));
+    out.b_tid = b_tid == "rand" ? BtidForm::Rand : BtidForm::Opaque;
+    auto rules = MTKEY_TRY(root.table("gba_u"));
+    out.gba_u.modify_mac = MTKEY_TRY(rules.flag_or("modify_mac", true));
+    out.gba_u.flip_res = MTKEY_TRY(rules.flag_or("flip_res", true));
+    return rules.finish();
+}
+
+Result<std::string> read_metrics(ConfigTable metrics) {
+    std::string out;
+    if (metrics.has("listen")) {
+        out = MTKEY_TRY(read_address(metrics, "listen"));
+        if (!out.starts_with("127.") && !out.starts_with("[::1]:") &&
+            !out.starts_with("localhost:")) {
+            return metrics.error("listen", "is not an address of the loopback interface",
+                                 "write \"127.0.0.1:port\"");
+        }
+    }
+    MTKEY_CHECK(metrics.finish());
+    return out;
+}
+
 Result<Config> read_root(ConfigTable root) {
     Config out;
     out.ub.fqdn = MTKEY_TRY(read_fqdn(root, "fqdn"));
-    out.subscribers = MTKEY_TRY(read_path(root, "subscribers"));
-    out.ub.lifetime = std::chrono::seconds(MTKEY_TRY(
-        root.number_or("lifetime_seconds", out.ub.lifetime.count(), 1, kLongestLifetime)));
-    auto rules = MTKEY_TRY(root.table("gba_u"));
-    out.ub.gba_u.modify_mac = MTKEY_TRY(rules.flag_or("modify_mac", true));
-    out.ub.gba_u.flip_res = MTKEY_TRY(rules.flag_or("flip_res", true));
-    MTKEY_CHECK(rules.finish());
+    MTKEY_CHECK(read_home(root, out));
+    MTKEY_CHECK(read_ub_choices(root, out.ub));
+    out.metrics_listen = MTKEY_TRY(read_metrics(MTKEY_TRY(root.table("metrics"))));
     MTKEY_CHECK(read_ub(MTKEY_TRY(root.table("ub")), out.ub_server));
     MTKEY_CHECK(read_zn(MTKEY_TRY(root.table("zn")), out));
     MTKEY_CHECK(root.finish());

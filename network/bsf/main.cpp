@@ -1,44 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "network/bsf/config.hpp"
-#include "network/bsf/program.hpp"
+#include "network/bsf/command_line.hpp"
 
-#include "base/log.hpp"
-
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <exception>
+
+namespace {
+
+using namespace mtkey;
+
+Result<void> act(const bsf::CommandLine& line) {
+    switch (line.action) {
+    case bsf::Action::Add:
+        return bsf::subscriber_add(line.subscriber);
+    case bsf::Action::List:
+        return bsf::subscriber_list(line.subscriber);
+    case bsf::Action::Remove:
+        return bsf::subscriber_remove(line.subscriber);
+    case bsf::Action::Import:
+        return bsf::subscriber_import(line.subscriber);
+    case bsf::Action::Serve:
+        break;
+    }
+    return bsf::run(line.serve, line.level);
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{
-        "mtkey-bsf: GBA Bootstrapping Server Function (TS 33.220) with its own authentication "
-        "centre.\n"
-        "Ub over HTTP or HTTPS, Zn over mutual TLS (TS 29.309). For laboratories and tests."};
-    app.set_version_flag("--version", "mtkey-bsf " MTKEY_VERSION);
-    mtkey::bsf::Options options;
-    std::string level = "info";
-    app.add_option("--config", options.config, "configuration (TOML)")
-        ->required()
-        ->type_name("FILE");
-    app.add_option("--steps-fd", options.steps_fd,
-                   "write steps as JSON lines to this inherited descriptor")
-        ->type_name("N")
-        ->check(CLI::Range(3, 1'000'000));
-    app.add_option("--log-level", level, "error, warning, notice, info or debug")
-        ->capture_default_str();
-    app.footer(
-        "When it serves, one line stands on stdout: {\"ready\":true,\"ub_port\":N,\"zn_port\":N}.\n"
-        "SIGTERM or SIGINT ends it with status 0; a wrong configuration with status 2.");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : mtkey::info(mtkey::Errc::InvalidArgument).exit_status;
+    const auto parsed = bsf::parse_command_line(argc, argv);
+    if (parsed && std::holds_alternative<int>(*parsed)) {
+        return std::get<int>(*parsed);
     }
-    const auto chosen = mtkey::parse_log_level(level);
-    const auto done = chosen ? mtkey::bsf::run(options, *chosen)
-                             : mtkey::Result<void>(std::unexpected(chosen.error()));
+    const auto done = parsed ? act(std::get<bsf::CommandLine>(*parsed))
+                             : Result<void>(std::unexpected(parsed.error()));
     if (!done) {
-        std::fprintf(stderr, "mtkey-bsf: %s\n", mtkey::describe(done.error()).c_str());
-        return mtkey::info(done.error().code).exit_status;
+        std::fprintf(stderr, "mtkey-bsf: %s\n", describe(done.error()).c_str());
+        return info(done.error().code).exit_status;
     }
     return 0;
 }

@@ -6,9 +6,15 @@
 
 namespace mtkey::bsf {
 
-void PendingChallenges::put(std::string nonce, PendingChallenge challenge) {
+void PendingChallenges::put(std::string nonce, PendingChallenge challenge,
+                            std::chrono::milliseconds life) {
     const std::lock_guard lock(mutex_);
     purge_locked();
+    if (challenge.in_advance) {
+        std::erase_if(challenges_, [&](const auto& entry) {
+            return entry.second.in_advance && entry.second.impi == challenge.impi;
+        });
+    }
     const auto of_subscriber = std::ranges::count_if(
         challenges_, [&](const auto& entry) { return entry.second.impi == challenge.impi; });
     if (static_cast<std::size_t>(of_subscriber) >= kLimitPerSubscriber) {
@@ -16,7 +22,8 @@ void PendingChallenges::put(std::string nonce, PendingChallenge challenge) {
     } else if (challenges_.size() >= kLimit) {
         challenges_.erase(oldest_locked(std::nullopt));
     }
-    challenge.deadline = clock_.boot_now() + kLife;
+    challenge.deadline = clock_.boot_now() + life;
+    challenge.number = ++puts_;
     challenges_.insert_or_assign(std::move(nonce), std::move(challenge));
 }
 
@@ -24,10 +31,12 @@ std::optional<PendingChallenge> PendingChallenges::take(std::string_view nonce,
                                                         std::string_view username) {
     const std::lock_guard lock(mutex_);
     const auto it = challenges_.find(nonce);
-    if (it == challenges_.end() || it->second.username != username) {
+    if (it == challenges_.end() ||
+        (it->second.username != username && (username.empty() || it->second.tmpi != username))) {
         return std::nullopt;
     }
     auto challenge = std::move(it->second);
+    challenge.username = username;
     challenges_.erase(it);
     if (clock_.boot_now() >= challenge.deadline) {
         return std::nullopt;
@@ -57,7 +66,7 @@ PendingChallenges::oldest_locked(std::optional<std::string_view> impi) {
         if (impi && it->second.impi != *impi) {
             continue;
         }
-        if (oldest == challenges_.end() || it->second.deadline < oldest->second.deadline) {
+        if (oldest == challenges_.end() || it->second.number < oldest->second.number) {
             oldest = it;
         }
     }

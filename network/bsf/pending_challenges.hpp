@@ -19,8 +19,10 @@ namespace mtkey::bsf {
 /// A challenge that waits for its answer, with what the answer is checked against.
 struct PendingChallenge {
     std::string username; ///< as the UE calls itself: IMPI or TMPI
+    std::string tmpi;     ///< what it may call itself as well; empty: nothing
     std::string impi;
     std::string opaque;
+    bool in_advance = false; ///< by nextnonce: the opaque may be absent, there was no challenge
     aka::Rand rand{};
     SecretBytes password; ///< XRES as the UE answers it: flipped under GBA_U
     Secret<32> ks;
@@ -29,11 +31,12 @@ struct PendingChallenge {
     unsigned resynchronisations = 0; ///< on the way to this challenge
     unsigned refusals = 0;           ///< wrong answers on the way to this challenge
     BootTime deadline{};
+    std::uint64_t number = 0; ///< in the order of put()
 };
 
 /// Owns the challenges by nonce. Each is taken out by the first answer to it, right or wrong; none
-/// lives longer than five minutes. When full the oldest goes: a flood of first requests must not
-/// keep the honest out for minutes.
+/// lives longer than five minutes, but for a subscriber's one nonce in advance. When full the
+/// oldest goes: a flood of first requests must not keep the honest out for minutes.
 class PendingChallenges {
 public:
     static constexpr std::chrono::milliseconds kLife = std::chrono::minutes(5);
@@ -42,8 +45,9 @@ public:
 
     explicit PendingChallenges(const Clock& clock) : clock_(clock) {}
 
-    /// Sets the deadline.
-    void put(std::string nonce, PendingChallenge challenge);
+    /// Sets deadline and number. One that is given in advance replaces the subscriber's earlier
+    /// one.
+    void put(std::string nonce, PendingChallenge challenge, std::chrono::milliseconds life = kLife);
     /// Nothing for an unknown, used or expired nonce, and for another username.
     [[nodiscard]] std::optional<PendingChallenge> take(std::string_view nonce,
                                                        std::string_view username);
@@ -58,6 +62,7 @@ private:
     const Clock& clock_;
     mutable std::mutex mutex_;
     Map challenges_;
+    std::uint64_t puts_ = 0;
 };
 
 } // namespace mtkey::bsf

@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "network/bsf/faults.hpp"
 
 #include <string>
 
@@ -11,6 +12,7 @@ namespace mtkey::bsf {
 struct Options {
     std::string config;
     int steps_fd = -1;
+    Faults faults{};
 };
 
 /// The whole program: serves until SIGTERM or SIGINT. Called once, from the main thread, before any

@@ -6,6 +6,8 @@
 #include "base/log.hpp"
 #include "kdf/naf_keys.hpp"
 #include "network/bsf/bsf_document.hpp"
+#include "network/bsf/metrics.hpp"
+#include "network/bsf/ub_headers.hpp"
 
 #include <array>
 #include <exception>
@@ -42,12 +44,14 @@ HttpResponse answer_of(const Error& error) {
     switch (error.code) {
     case Errc::Malformed:
     case Errc::InvalidArgument:
+        count(Count::RefusedMalformed);
         log_warning("Ub request", error);
         return text_answer(400, error.context);
     case Errc::NotFound:
     case Errc::Rejected:
         return forbidden();
     default:
+        count(Count::NotServed);
         log_error("Ub request", error);
         return text_answer(info(error.code).retry_helps ? 503 : 500, "not served");
     }
@@ -55,10 +59,10 @@ HttpResponse answer_of(const Error& error) {
 
 } // namespace
 
-UbHandler::UbHandler(UbSettings settings, AuthenticationCentre& centre, BootstrappingStore& store,
+UbHandler::UbHandler(UbSettings settings, VectorSource& vectors, BootstrappingStore& store,
                      const Clock& clock, RandomSource& random)
     : settings_(std::move(settings)),
-      centre_(centre),
+      vectors_(vectors),
       store_(store),
       clock_(clock),
       random_(random),
@@ -66,12 +70,42 @@ UbHandler::UbHandler(UbSettings settings, AuthenticationCentre& centre, Bootstra
 
 HttpResponse UbHandler::handle(const HttpRequest& request) {
     try {
+        if (auto response = status_fault()) {
+            return std::move(*response);
+        }
         auto response = dispatch(request);
         return response ? std::move(*response) : answer_of(response.error());
     } catch (const std::exception& error) { // the secure heap may be full
+        count(Count::NotServed);
         log(LogLevel::Error, "Ub request failed", {{"why", error.what()}});
         return text_answer(503, "not served");
     }
+}
+
+std::optional<HttpResponse> UbHandler::status_fault() const {
+    const auto& faults = settings_.faults;
+    if (faults.has(Fault::Status403)) {
+        return forbidden();
+    }
+    if (faults.has(Fault::Status404)) {
+        return text_answer(404, "a fault");
+    }
+    if (faults.has(Fault::Status500)) {
+        return text_answer(500, "a fault");
+    }
+    if (faults.has(Fault::Status503)) {
+        auto response = text_answer(503, "a fault");
+        response.headers.add("Retry-After", "120");
+        return response;
+    }
+    const bool elsewhere = faults.has(Fault::RedirectElsewhere);
+    if (elsewhere || faults.has(Fault::Redirect)) {
+        auto response = text_answer(302, "a fault");
+        response.headers.add("Location",
+                             elsewhere ? "http://elsewhere.example.org/" : "/bootstrap");
+        return response;
+    }
+    return std::nullopt;
 }
 
 Result<HttpResponse> UbHandler::dispatch(const HttpRequest& request) {
@@ -94,38 +128,44 @@ Result<HttpResponse> UbHandler::begin(const std::string& username) {
     if (!username.ends_with(kdf::kTmpiSuffix)) {
         return challenge({username, username}, {});
     }
-    if (auto impi = store_.impi_of(username)) {
+    auto impi = store_.impi_of(username);
+    if (impi) {
         return challenge({username, std::move(*impi)}, {});
+    }
+    if (impi.error().code != Errc::NotFound) {
+        return std::unexpected(std::move(impi).error());
     }
     // DRAFT-GAP(unknown-tmpi): TS 33.220 clause 4.5.2 has the UE go on with its IMPI; a 401 without
     // a nonce asks for an identity as an Authorization without one gives it.
+    count(Count::RefusedTmpi);
     log(LogLevel::Notice, "TMPI unknown or expired");
     auto response = answer_of(401);
-    response.headers.add("WWW-Authenticate",
-                         "Digest realm=" + MTKEY_TRY(aka::quote(settings_.fqdn)) +
-                             ", nonce=\"\", algorithm=AKAv1-MD5, qop=\"auth-int\"");
+    response.headers.add(
+        "WWW-Authenticate",
+        challenge_header({.realm = settings_.fqdn, .nonce = {}, .opaque = {}}, {}));
     return response;
 }
 
-Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const History& history) {
-    const auto& impi = subscriber.impi;
-    auto issued = centre_.next_vector(impi);
-    if (!issued) {
-        log(LogLevel::Notice, "bootstrapping refused: no such subscriber",
-            {{"impi", masked_identity(impi)}});
-        return std::unexpected(std::move(issued).error());
+Result<UbHandler::Issued> UbHandler::issue(const Subscriber& subscriber, const History& history,
+                                           const Resynchronisation* resync, std::string opaque) {
+    auto issued = MTKEY_TRY(vectors_.next_vector(subscriber.impi, resync));
+    auto& vector = issued.vector;
+    if (opaque.empty()) {
+        std::array<std::uint8_t, 16> octets{};
+        MTKEY_CHECK(random_.fill(octets));
+        opaque = to_hex(octets);
     }
-    auto& vector = issued->vector;
-    std::array<std::uint8_t, 16> opaque{};
-    MTKEY_CHECK(random_.fill(opaque));
+    Bytes server_data(settings_.nonce_data);
+    MTKEY_CHECK(random_.fill(server_data));
 
-    PendingChallenge pending;
+    Issued out;
+    auto& pending = out.pending;
     pending.username = subscriber.username;
-    pending.impi = impi;
-    pending.opaque = to_hex(opaque);
+    pending.impi = subscriber.impi;
+    pending.opaque = std::move(opaque);
     pending.rand = vector.rand;
-    pending.mode = issued->mode;
-    pending.lifetime = issued->lifetime;
+    pending.mode = issued.mode;
+    pending.lifetime = issued.lifetime;
     pending.resynchronisations = history.resynchronisations;
     pending.refusals = history.refusals;
     pending.ks = kdf::ks(vector.ck.reveal(), vector.ik.reveal());
@@ -135,15 +175,35 @@ Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const Hi
         autn = aka::gba_u_autn(autn, vector.ik, settings_.gba_u);
         aka::gba_u_flip(pending.password, settings_.gba_u);
     }
-    auto nonce = aka::make_nonce(vector.rand, autn);
+    out.nonce = aka::make_nonce(vector.rand, autn, server_data);
+    return out;
+}
 
+Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const History& history,
+                                          const Resynchronisation* resync) {
+    auto issued = issue(subscriber, history, resync, {});
+    if (!issued) {
+        if (issued.error().code == Errc::NotFound) {
+            count(Count::RefusedStranger);
+            log(LogLevel::Notice, "bootstrapping refused: no such subscriber",
+                {{"impi", masked_identity(subscriber.impi)}});
+        }
+        return std::unexpected(std::move(issued).error());
+    }
+    auto& [nonce, pending] = *issued;
     auto response = answer_of(401);
-    response.headers.add("WWW-Authenticate",
-                         "Digest realm=" + MTKEY_TRY(aka::quote(settings_.fqdn)) + ", nonce=\"" +
-                             nonce + "\", algorithm=AKAv1-MD5, qop=\"auth-int\", opaque=\"" +
-                             pending.opaque + "\"");
+    if (!settings_.faults.has(Fault::NoChallenge)) {
+        if (settings_.faults.has(Fault::BasicToo)) {
+            response.headers.add("WWW-Authenticate", "Basic realm=\"" + settings_.fqdn + "\"");
+        }
+        response.headers.add(
+            "WWW-Authenticate",
+            challenge_header({.realm = settings_.fqdn, .nonce = nonce, .opaque = pending.opaque},
+                             settings_.faults));
+    }
+    count(Count::Challenges);
     log(LogLevel::Info, "challenge issued",
-        {{"impi", masked_identity(impi)}, {"mode", to_text(pending.mode)}});
+        {{"impi", masked_identity(pending.impi)}, {"mode", to_text(pending.mode)}});
     pending_.put(std::move(nonce), std::move(pending));
     return response;
 }
@@ -154,6 +214,7 @@ Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
     if (!pending) {
         // Used, expired or never ours: the UE needs a fresh challenge, and learns no more than from
         // a first request.
+        count(Count::RefusedNonce);
         log(LogLevel::Notice, "answer to no open challenge",
             {{"impi", masked_identity(answer.inputs.username)}});
         return begin(answer.inputs.username);
@@ -162,11 +223,15 @@ Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
     const ByteView password = answer.auts ? ByteView{} : pending->password.reveal();
     const auto expected = aka::digest_response(answer.inputs, password, as_octets(entity_body));
     const bool right = aka::digest_equal(expected, answer.response);
-    if (!equal_constant_time(as_octets(answer.opaque), as_octets(pending->opaque))) {
+    const bool absent = pending->in_advance && answer.opaque.empty();
+    if (!absent && !equal_constant_time(as_octets(answer.opaque), as_octets(pending->opaque))) {
         return refuse(std::move(*pending), "opaque");
     }
     if (!right) {
         return refuse(std::move(*pending), "response");
+    }
+    if (settings_.faults.has(Fault::ChallengeForever)) {
+        return challenge({pending->username, pending->impi}, {});
     }
     return answer.auts ? resynchronise(answer, std::move(*pending))
                        : bootstrapped(answer, std::move(*pending));
@@ -174,19 +239,26 @@ Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
 
 Result<HttpResponse> UbHandler::resynchronise(const UbAuthorization& answer,
                                               PendingChallenge pending) {
-    if (pending.resynchronisations >= kMostResynchronisations) {
+    if (pending.resynchronisations >= kMostResynchronisations &&
+        !settings_.faults.has(Fault::ResyncForever)) {
+        count(Count::RefusedOutOfSync);
         log(LogLevel::Warning, "card stays out of sync", {{"impi", masked_identity(pending.impi)}});
         return fail(Errc::Rejected, "resynchronisation");
     }
-    if (const auto done = centre_.resynchronise(pending.impi, pending.rand, *answer.auts); !done) {
+    const Resynchronisation resync{pending.rand, *answer.auts};
+    auto next = challenge({pending.username, pending.impi},
+                          {pending.resynchronisations + 1, pending.refusals}, &resync);
+    if (next) {
+        count(Count::Resynchronisations);
+        log(LogLevel::Notice, "resynchronised", {{"impi", masked_identity(pending.impi)}});
+    } else if (next.error().code == Errc::Rejected) {
         return refuse(std::move(pending), "auts");
     }
-    log(LogLevel::Notice, "resynchronised", {{"impi", masked_identity(pending.impi)}});
-    return challenge({pending.username, pending.impi},
-                     {pending.resynchronisations + 1, pending.refusals});
+    return next;
 }
 
 Result<HttpResponse> UbHandler::refuse(PendingChallenge pending, std::string_view why) {
+    count(why == "auts" ? Count::RefusedAuts : Count::RefusedResponse);
     log(LogLevel::Warning, "wrong answer to a challenge",
         {{"impi", masked_identity(pending.impi)},
          {"what", why},
@@ -200,9 +272,49 @@ Result<HttpResponse> UbHandler::refuse(PendingChallenge pending, std::string_vie
 
 Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                                              PendingChallenge pending) {
+    const auto& faults = settings_.faults;
+    const auto context = MTKEY_TRY(make_context(pending));
+    auto response = answer_of(200);
+    response.body =
+        bsf_document(context.b_tid,
+                     faults.has(Fault::ExpiredLifetime) ? context.created - std::chrono::hours(1)
+                                                        : context.expires,
+                     faults);
+    const auto rspauth =
+        aka::digest_rspauth(answer.inputs, pending.password.reveal(), as_octets(response.body));
+    MTKEY_CHECK(store_.add(context));
+    std::string nextnonce;
+    if (settings_.next_nonce) {
+        nextnonce = next_nonce(context, pending.opaque, context.expires - context.created);
+    }
+    if (!faults.has(Fault::NoRspauth)) {
+        response.headers.add(
+            "Authentication-Info",
+            MTKEY_TRY(authentication_info(
+                {.rspauth = rspauth, .cnonce = answer.inputs.cnonce, .nextnonce = nextnonce},
+                faults)));
+    }
+    response.headers.add("Expires", http_date(context.expires));
+    response.headers.add("Content-Type", faults.has(Fault::WrongType)
+                                             ? std::string("text/html")
+                                             : std::string(kBsfDocumentType));
+    count(context.mode == Mode::GbaU ? Count::BootstrappedGbaU : Count::BootstrappedGbaMe);
+    log(LogLevel::Info, "bootstrapped",
+        {{"impi", masked_identity(context.impi)},
+         {"b_tid", masked_b_tid(context.b_tid)},
+         {"mode", to_text(context.mode)},
+         {"expires", format_utc(context.expires)}});
+    return response;
+}
+
+Result<BootstrappingContext> UbHandler::make_context(PendingChallenge& pending) {
     const auto lifetime = pending.lifetime.value_or(settings_.lifetime);
     BootstrappingContext context;
-    context.b_tid = to_base64(pending.rand) + "@" + settings_.fqdn;
+    auto b_tid = pending.rand;
+    if (settings_.b_tid == BtidForm::Opaque) {
+        MTKEY_CHECK(random_.fill(b_tid));
+    }
+    context.b_tid = to_base64(b_tid) + "@" + settings_.fqdn;
     context.impi = pending.impi;
     context.tmpi = MTKEY_TRY(kdf::tmpi(pending.ks, pending.rand, pending.impi, settings_.fqdn));
     context.rand = pending.rand;
@@ -211,25 +323,24 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
     context.created = clock_.utc_now();
     context.expires = context.created + lifetime;
     context.deadline = clock_.boot_now() + lifetime;
+    return context;
+}
 
-    auto response = answer_of(200);
-    response.body = bsf_document(context.b_tid, context.expires);
-    const auto rspauth =
-        aka::digest_rspauth(answer.inputs, pending.password.reveal(), as_octets(response.body));
-    response.headers.add("Authentication-Info",
-                         "qop=auth-int, rspauth=\"" + rspauth + "\", cnonce=" +
-                             MTKEY_TRY(aka::quote(answer.inputs.cnonce)) + ", nc=00000001");
-    response.headers.add("Expires", http_date(context.expires));
-    response.headers.add("Content-Type", std::string(kBsfDocumentType));
-    const auto b_tid = masked_b_tid(context.b_tid);
-    const auto expires = format_utc(context.expires);
-    MTKEY_CHECK(store_.add(std::move(context)));
-    log(LogLevel::Info, "bootstrapped",
-        {{"impi", masked_identity(pending.impi)},
-         {"b_tid", b_tid},
-         {"mode", to_text(pending.mode)},
-         {"expires", expires}});
-    return response;
+/// DRAFT-GAP(next-nonce): RFC 7616 section 3.5 lets a server give the next nonce; that it is a
+/// challenge of AKA, good for IMPI and new TMPI, once, as long as Ks lasts, is ours. Empty where
+/// there is no vector: the run itself is done.
+std::string UbHandler::next_nonce(const BootstrappingContext& context, const std::string& opaque,
+                                  std::chrono::seconds lifetime) {
+    auto issued = issue({context.impi, context.impi}, {}, nullptr, opaque);
+    if (!issued) {
+        log_warning("no nonce in advance", issued.error());
+        return {};
+    }
+    auto nonce = issued->nonce;
+    issued->pending.tmpi = context.tmpi;
+    issued->pending.in_advance = true;
+    pending_.put(std::move(issued->nonce), std::move(issued->pending), lifetime);
+    return nonce;
 }
 
 } // namespace mtkey::bsf

@@ -4,35 +4,48 @@
 #include "aka/aka.hpp"
 #include "base/http_message.hpp"
 #include "base/random.hpp"
-#include "network/bsf/authentication_centre.hpp"
 #include "network/bsf/bootstrapping_store.hpp"
+#include "network/bsf/faults.hpp"
 #include "network/bsf/pending_challenges.hpp"
 #include "network/bsf/ub_authorization.hpp"
+#include "network/bsf/vector_source.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 
 namespace mtkey::bsf {
+
+/// TS 33.220 clause 4.5.2 builds the B-TID from RAND; a UE must not rely on it.
+enum class BtidForm {
+    Rand,   ///< base64(RAND)@fqdn
+    Opaque, ///< base64(16 random octets)@fqdn
+};
 
 struct UbSettings {
     std::string fqdn; ///< canonical: realm, and the domain of the B-TIDs
     std::chrono::seconds lifetime{
         std::chrono::hours(24)}; ///< of Ks, where the subscription names none
     aka::GbaURules gba_u;
+    bool next_nonce = false;    ///< the 200 gives the next run's challenge (nextnonce)
+    std::size_t nonce_data = 0; ///< random octets in the nonce behind RAND and AUTN
+    BtidForm b_tid = BtidForm::Rand;
+    Faults faults{};
 };
 
 /// The network end of Ub (TS 24.109 clause 4 and annex A, RFC 3310): HTTP Digest AKAv1-MD5 with
 /// qop=auth-int. Owns the challenges under way; the rest is borrowed. Safe from several threads.
 ///
 /// What is drawn from `random`, in this order, for each challenge: RAND (16 octets, by the
-/// AuthenticationCentre), then opaque (16 octets, sent as 32 hex digits). Nothing else is drawn;
-/// the nonce carries no server data.
+/// AuthenticationCentre), then opaque (16 octets, sent as 32 hex digits; a nonce in advance keeps
+/// the opaque that there is), then the nonce's server data, if any. An opaque B-TID draws 16.
 class UbHandler {
 public:
     static constexpr unsigned kMostResynchronisations = 2; // on the way to one bootstrapping
     static constexpr unsigned kMostRefusals = 1; // wrong answers that get another challenge
 
-    UbHandler(UbSettings settings, AuthenticationCentre& centre, BootstrappingStore& store,
+    UbHandler(UbSettings settings, VectorSource& vectors, BootstrappingStore& store,
               const Clock& clock, RandomSource& random);
 
     [[nodiscard]] HttpResponse handle(const HttpRequest& request);
@@ -52,10 +65,20 @@ private:
         std::string impi;
     };
 
+    struct Issued {
+        std::string nonce;
+        PendingChallenge pending;
+    };
+
+    [[nodiscard]] std::optional<HttpResponse> status_fault() const;
     [[nodiscard]] Result<HttpResponse> dispatch(const HttpRequest& request);
     [[nodiscard]] Result<HttpResponse> begin(const std::string& username);
+    /// `opaque`: empty = a fresh one. `resync`: null = none.
+    [[nodiscard]] Result<Issued> issue(const Subscriber& subscriber, const History& history,
+                                       const Resynchronisation* resync, std::string opaque);
     [[nodiscard]] Result<HttpResponse> challenge(const Subscriber& subscriber,
-                                                 const History& history);
+                                                 const History& history,
+                                                 const Resynchronisation* resync = nullptr);
     [[nodiscard]] Result<HttpResponse> answered(const UbAuthorization& answer,
                                                 std::string_view entity_body);
     [[nodiscard]] Result<HttpResponse> resynchronise(const UbAuthorization& answer,
@@ -63,9 +86,12 @@ private:
     [[nodiscard]] Result<HttpResponse> refuse(PendingChallenge challenge, std::string_view why);
     [[nodiscard]] Result<HttpResponse> bootstrapped(const UbAuthorization& answer,
                                                     PendingChallenge challenge);
+    [[nodiscard]] Result<BootstrappingContext> make_context(PendingChallenge& challenge);
+    [[nodiscard]] std::string next_nonce(const BootstrappingContext& context,
+                                         const std::string& opaque, std::chrono::seconds lifetime);
 
     UbSettings settings_;
-    AuthenticationCentre& centre_;
+    VectorSource& vectors_;
     BootstrappingStore& store_;
     const Clock& clock_;
     RandomSource& random_;

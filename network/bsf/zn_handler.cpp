@@ -6,6 +6,7 @@
 #include "base/steps.hpp"
 #include "kdf/kdf.hpp"
 #include "kdf/naf_keys.hpp"
+#include "network/bsf/metrics.hpp"
 #include "network/common/zn.hpp"
 
 #include <algorithm>
@@ -58,17 +59,19 @@ Result<NafKeys> derive(const BootstrappingContext& context,
 
 } // namespace
 
-ZnHandler::ZnHandler(std::vector<NafClient> clients, const BootstrappingStore& store,
-                     const Clock& clock)
+ZnHandler::ZnHandler(std::vector<NafClient> clients, BootstrappingStore& store, const Clock& clock)
     : clients_(std::move(clients)), store_(store), clock_(clock) {}
 
 HttpResponse ZnHandler::handle(const HttpRequest& request, const http::Peer& peer) {
+    HttpResponse response;
     try {
-        return retrieve(request, peer);
+        response = retrieve(request, peer);
     } catch (const std::exception& error) { // the secure heap may be full
         log(LogLevel::Error, "Zn request failed", {{"why", error.what()}});
-        return problem(503, "NF_CONGESTION", "not served");
+        response = problem(503, "NF_CONGESTION", "not served");
     }
+    count_zn(response.status);
+    return response;
 }
 
 HttpResponse ZnHandler::retrieve(const HttpRequest& request, const http::Peer& peer) {
@@ -108,6 +111,10 @@ HttpResponse ZnHandler::retrieve(const HttpRequest& request, const http::Peer& p
 
 HttpResponse ZnHandler::deliver(const BootstrappingInfoRequest& wanted) {
     const auto context = store_.find(wanted.b_tid);
+    if (!context && context.error().code != Errc::NotFound) {
+        log_error("Zn request", context.error());
+        return problem(503, "NF_CONGESTION", "not served");
+    }
     if (!context) {
         log(LogLevel::Notice, "B-TID unknown or expired", {{"b_tid", masked_b_tid(wanted.b_tid)}});
         return problem(404, "CONTEXT_NOT_FOUND", "no such B-TID");

@@ -24,7 +24,7 @@ struct NafClient {
 /// NAFs that are not its own. Safe from several threads.
 class ZnHandler {
 public:
-    ZnHandler(std::vector<NafClient> clients, const BootstrappingStore& store, const Clock& clock);
+    ZnHandler(std::vector<NafClient> clients, BootstrappingStore& store, const Clock& clock);
 
     /// The body of a 200 holds key text: whoever sends it wipes it.
     [[nodiscard]] HttpResponse handle(const HttpRequest& request, const http::Peer& peer);
@@ -36,7 +36,7 @@ private:
     [[nodiscard]] bool allowed(const http::Peer& peer, const std::string& fqdn) const;
 
     std::vector<NafClient> clients_;
-    const BootstrappingStore& store_;
+    BootstrappingStore& store_;
     const Clock& clock_;
 };
 

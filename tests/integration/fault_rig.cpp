@@ -43,7 +43,8 @@ std::unique_ptr<aka::Algorithm> algorithm() {
 std::vector<aka::Subscriber> subscribers(bool gba_u) {
     std::vector<aka::Subscriber> out(1);
     out.front().imsi = known().imsi;
-    out.front().algorithm = algorithm();
+    out.front().keys = {aka::AlgorithmKind::Milenage, Secret<16>(known().k),
+                        Secret<16>(known().opc)};
     out.front().amf = known().amf;
     out.front().sqn = known().sqn;
     out.front().mode = gba_u ? aka::GbaMode::GbaU : aka::GbaMode::GbaMe;

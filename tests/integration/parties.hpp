@@ -4,6 +4,7 @@
 #include "aka/subscriber_file.hpp"
 #include "fakes/fixed_random.hpp"
 #include "fakes/manual_clock.hpp"
+#include "network/bsf/authentication_centre.hpp"
 #include "network/bsf/ub_handler.hpp"
 #include "network/bsf/zn_handler.hpp"
 #include "testbed/virtual_uicc/card.hpp"

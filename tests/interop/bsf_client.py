@@ -81,6 +81,9 @@ def digest_header(text):
 
 
 class Ue:
+    nonce_data = 0      # octets that this BSF puts behind RAND and AUTN
+    opaque_b_tid = False
+
     def __init__(self, port, card, gba_u, context=None):
         self.port, self.card, self.gba_u, self.context = port, card, gba_u, context
         self.exchanges = 0
@@ -137,7 +140,7 @@ class Ue:
         form = dict(realm=FQDN, algorithm="AKAv1-MD5", qop="auth-int")
         check(answer.status == 401 and all(challenge.get(k) == v for k, v in form.items())
               and re.fullmatch("[0-9a-f]{32}", challenge.get("opaque", "")) is not None
-              and len(base64.b64decode(challenge.get("nonce", ""))) == 32,
+              and len(base64.b64decode(challenge.get("nonce", ""))) == 32 + self.nonce_data,
               f"{name}: challenge", f"{answer.status} {challenge}")
         check("3gpp-gba-tmpi" in (answer.getheader("Server") or ""), f"{name}: Server carries the product token")
         kind, value = self.card_answer(challenge)
@@ -150,6 +153,17 @@ class Ue:
             kind, value = self.card_answer(challenge)
         if not check(kind == "res", f"{name}: the card accepts AUTN", kind):
             return None
+        return self.finish(name, challenge, value)
+
+    def in_advance(self, name):
+        """The next run begins with the answer to the nonce that the last one gave."""
+        challenge = dict(nonce=self.nextnonce, opaque=self.opaque)
+        kind, value = self.card_answer(challenge)
+        if not check(kind == "res", f"{name}: the card accepts AUTN in advance", kind):
+            return None
+        return self.finish(name, challenge, value)
+
+    def finish(self, name, challenge, value):
         text, cnonce = self.authorization(challenge, value)
         answer, body = self.get(text)
         if not check(answer.status == 200, f"{name}: 200", f"{answer.status} {body}"):
@@ -163,8 +177,13 @@ class Ue:
         root = ElementTree.fromstring(body)
         space = "{uri:3gpp-gba}"
         b_tid, lifetime = root.findtext(space + "btid"), root.findtext(space + "lifetime")
-        check(root.tag == space + "BootstrappingInfo" and b_tid == gba_ref.btid(self.card.rand, FQDN),
-              f"{name}: B-TID", str(b_tid))
+        if self.opaque_b_tid:
+            good = (b_tid != gba_ref.btid(self.card.rand, FQDN) and b_tid.endswith("@" + FQDN)
+                    and len(base64.b64decode(b_tid.split("@")[0], validate=True)) == 16)
+        else:
+            good = b_tid == gba_ref.btid(self.card.rand, FQDN)
+        check(root.tag == space + "BootstrappingInfo" and good, f"{name}: B-TID", str(b_tid))
+        self.nextnonce, self.opaque = info.get("nextnonce"), challenge["opaque"]
         end = datetime.strptime(lifetime, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
         check(abs(end - time.time() - LIFETIME) < 60, f"{name}: lifetime", str(lifetime))
         expires = email.utils.parsedate_to_datetime(answer.getheader("Expires")).timestamp()
@@ -256,34 +275,38 @@ SUBSCRIBERS = [("001010000000001", "gba-me"), ("001010000000002", "gba-u"), ("00
                ("001010000000004", "gba-u")]
 
 
-def write_files(folder, name, ub_tls):
-    subscribers = os.path.join(folder, "subscribers.toml")
-    descriptor = os.open(subscribers, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def write_subscribers(folder):
+    path = os.path.join(folder, "subscribers.toml")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:
         for imsi, mode in SUBSCRIBERS:
             out.write(f'[[subscriber]]\nimsi = "{imsi}"\nmnc_length = 2\nk = "{K.hex()}"\nopc = "{OPC.hex()}"\n'
                       f'mode = "{mode}"\n\n')
+    return path
+
+
+def write_config(folder, name, ub_tls=False, home='subscribers = "subscribers.toml"', tail=""):
+    """`home`: the lines that say where subscribers come from, and options."""
     config = os.path.join(folder, name)
     with open(config, "w") as out:
-        out.write(f'fqdn = "{FQDN}"\nsubscribers = "subscribers.toml"\nlifetime_seconds = {LIFETIME}\n'
-                  '[ub]\nlisten = "127.0.0.1:0"\n')
+        out.write(f'fqdn = "{FQDN}"\n{home}\nlifetime_seconds = {LIFETIME}\n[ub]\nlisten = "127.0.0.1:0"\n')
         if ub_tls:
             out.write('[ub.tls]\ncertificate = "bsf.pem"\nprivate_key = "bsf.key"\n')
         out.write('[zn]\nlisten = "127.0.0.1:0"\ncertificate = "bsf.pem"\nprivate_key = "bsf.key"\n'
                   'client_ca = "ca.pem"\nrevocation = "none"\n'
                   f'[[zn.naf]]\nclient = "{CLIENT}"\nfqdns = ["{NAF}", "second.example.org"]\n'
-                  '[[zn.naf]]\nclient = "stranger.example.org"\nfqdns = ["third.example.org"]\n')
+                  f'[[zn.naf]]\nclient = "stranger.example.org"\nfqdns = ["third.example.org"]\n{tail}')
     return config
 
 
 class Bsf:
     """The program under test."""
 
-    def __init__(self, program, config, log):
+    def __init__(self, program, config, log, *extra):
         self.log_path = log
         steps_read, steps_write = os.pipe()
         with open(log, "w") as out:
-            self.process = subprocess.Popen([program, "--config", config, "--steps-fd", str(steps_write)],
+            self.process = subprocess.Popen([program, "--config", config, "--steps-fd", str(steps_write), *extra],
                                             stdout=subprocess.PIPE, stderr=out, stdin=subprocess.DEVNULL,
                                             pass_fds=[steps_write])
         os.close(steps_write)
@@ -412,7 +435,8 @@ def main(program):
     check(gba_ref.check() == 0, "reference maths: Milenage test sets")
     with tempfile.TemporaryDirectory(prefix="mtkey-bsf-") as folder:
         certificates = Certificates(folder)
-        config = write_files(folder, "bsf.toml", False)
+        write_subscribers(folder)
+        config = write_config(folder, "bsf.toml")
         bsf = Bsf(program, config, os.path.join(folder, "bsf.log"))
         if not check(bsf.ready.get("ready") is True and bsf.ready.get("ub_port") and bsf.ready.get("zn_port"),
                      "ready line", open(bsf.log_path).read()):
@@ -456,18 +480,26 @@ def main(program):
         check(len(returned) == len(steps) == 10, "one step for each key returned", len(steps))
         check_silence(log, steps, secrets_seen)
 
-        config = write_files(folder, "bsf-tls.toml", True)
+        config = write_config(folder, "bsf-tls.toml", True)
         bsf = Bsf(program, config, os.path.join(folder, "bsf-tls.log"))
         try:
             naf = Naf(bsf.ready["zn_port"], certificates.path("ca", "pem"), certificates.path("naf", "pem"),
                       certificates.path("naf", "key"))
             context = ssl.create_default_context(cafile=certificates.path("ca", "pem"))
-            tls = bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[1][0], True, "GBA_U over TLS", context)
+            tls = [bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[1][0], True, "GBA_U over TLS", context),
+                   bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[0][0], False, "GBA_ME over TLS", context),
+                   bootstrap_and_fetch(bsf, naf, SUBSCRIBERS[3][0], True, "resynchronisation over TLS", context,
+                                       sqn=0x123456789A)]
+            try:
+                Ue(bsf.ready["ub_port"], Card(SUBSCRIBERS[1][0]), True,
+                   ssl.create_default_context(cafile=certificates.path("other-ca", "pem"))).first()
+                check(False, "over TLS: the BSF's certificate is checked by this test")
+            except ssl.SSLCertVerificationError:
+                check(True, "over TLS: the BSF's certificate is checked by this test")
         finally:
             status, _, steps, log = bsf.end()
             check(status == 0, "over TLS: exit status 0", status)
-        if tls:
-            check_silence(log, steps, [("K", K), ("OPc", OPC)] + secrets_of(tls[0]))
+        check_silence(log, steps, [("K", K), ("OPc", OPC)] + [secret for run in tls if run for secret in secrets_of(run[0])])
 
         with open(config, "a") as out:
             out.write("\n[gba_u]\nmodify_mac = 3\n")

@@ -46,6 +46,8 @@ THIRD_PARTY = [
     ("expat.h", ["lib/gba", "lib/keycenter"], False),
     ("winscard.h", ["uicc"], True),
     ("pcsclite.h", ["uicc"], True),
+    ("sqlite3.h", ["network", "tests"], False),
+    ("benchmark/", ["tests"], False),
     ("openssl/", ["lib", "device", "network", "tests"], True),
     ("gtest/", ["tests"], True),
     ("gmock/", ["tests"], True),

@@ -56,21 +56,31 @@ TEST_F(AuthenticationCentreTest, ResynchronisationSetsSqnBothWays) {
         aka::milenage(vectors::secret<16>(milenage["k"]), vectors::secret<16>(milenage["opc"]));
     const auto rand = vectors::array<16>(milenage["rand"]);
     for (const std::uint64_t sqn_ms : {std::uint64_t{0xFF9BB4D0B6F0}, std::uint64_t{5}}) {
-        ASSERT_TRUE(centre->resynchronise(
-            impi, rand, aka::make_auts(*card, rand, aka::sqn_from_number(sqn_ms))));
+        const Resynchronisation resync{rand,
+                                       aka::make_auts(*card, rand, aka::sqn_from_number(sqn_ms))};
         random.push_hex(std::string(milenage["rand"]));
-        EXPECT_EQ(sqn_in(centre->next_vector(impi).value().vector.autn, milenage), sqn_ms + 32);
+        EXPECT_EQ(sqn_in(centre->next_vector(impi, &resync).value().vector.autn, milenage),
+                  sqn_ms + 32);
     }
 }
 
-TEST_F(AuthenticationCentreTest, AutsForAnotherRandIsRefused) {
+TEST_F(AuthenticationCentreTest, AutsForAnotherRandIsRefusedAndChangesNothing) {
     start("gba-me");
-    auto rand = vectors::array<16>(milenage["rand"]);
-    rand[0] ^= 1;
-    const auto refused =
-        centre->resynchronise(impi, rand, vectors::array<14>(example["resync"]["auts"]));
+    Resynchronisation resync{vectors::array<16>(milenage["rand"]),
+                             vectors::array<14>(example["resync"]["auts"])};
+    resync.rand[0] ^= 1;
+    const auto refused = centre->next_vector(impi, &resync);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::Rejected);
+    random.push_hex(std::string(milenage["rand"]));
+    EXPECT_EQ(to_hex(centre->next_vector(impi).value().vector.autn), milenage["autn"]);
+}
+
+TEST_F(AuthenticationCentreTest, NoRandomNoSqnUsed) {
+    start("gba-me");
+    EXPECT_FALSE(centre->next_vector(impi)) << "the source is dry";
+    random.push_hex(std::string(milenage["rand"]));
+    EXPECT_EQ(to_hex(centre->next_vector(impi).value().vector.autn), milenage["autn"]);
 }
 
 TEST_F(AuthenticationCentreTest, ImpiOfTwoAndThreeDigitNetworks) {

@@ -36,8 +36,8 @@ TEST_F(BootstrappingStoreTest, EachContextEndsByItself) {
     clock.advance(minutes(1));
     EXPECT_FALSE(store.find("a"));
     EXPECT_TRUE(store.find("b"));
-    store.purge();
-    EXPECT_EQ(store.size(), 1u);
+    ASSERT_TRUE(store.purge());
+    EXPECT_EQ(store.count().value(), 1u);
 }
 
 TEST_F(BootstrappingStoreTest, ClockSetBackRevivesNothing) {
@@ -65,7 +65,7 @@ TEST_F(BootstrappingStoreTest, OneSubscriberKeepsItsLatest) {
         ASSERT_TRUE(store.add(context("t" + std::to_string(i), "x", hours(1))));
         clock.advance(std::chrono::seconds(1));
     }
-    EXPECT_EQ(store.size(), BootstrappingStore::kLimitPerSubscriber);
+    EXPECT_EQ(store.count().value(), BootstrappingStore::kLimitPerSubscriber);
     EXPECT_FALSE(store.find("t0"));
     EXPECT_FALSE(store.find("t" + std::to_string(2 * BootstrappingStore::kLimitPerSubscriber - 1)));
     EXPECT_TRUE(store.find("t" + std::to_string(2 * BootstrappingStore::kLimitPerSubscriber)));
@@ -88,7 +88,7 @@ TEST_F(BootstrappingStoreTest, FullRefusesUntilSomethingEnds) {
     EXPECT_TRUE(store.find("t0"));
     clock.advance(hours(1));
     EXPECT_TRUE(store.add(context("new", "new", hours(1))));
-    EXPECT_EQ(store.size(), 1u);
+    EXPECT_EQ(store.count().value(), 1u);
 }
 
 TEST_F(BootstrappingStoreTest, FindGivesACopyWithTheSameKs) {

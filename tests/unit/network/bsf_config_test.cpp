@@ -68,6 +68,78 @@ TEST(BsfConfig, UbOverTls) {
     EXPECT_EQ(config->ub_server.tls_settings.certificate_file, "ub.pem");
 }
 
+std::string with(std::string_view top, std::string_view tail = {}) {
+    return std::string(top) + "\n" + kGood + std::string(tail);
+}
+std::string without_subscribers(std::string_view top) {
+    auto text = with(top);
+    const std::string_view line = "subscribers = \"subscribers.toml\"\n";
+    return text.erase(text.find(line), line.size());
+}
+
+TEST(BsfConfig, DefaultsOfWhatMayBeLeftOut) {
+    const auto config = parse_config(kGood, "bsf.toml").value();
+    EXPECT_EQ(config.database, "");
+    EXPECT_EQ(config.sqn, aka::SqnScheme::FixedInd);
+    EXPECT_FALSE(config.av_command);
+    EXPECT_FALSE(config.ub.next_nonce);
+    EXPECT_EQ(config.ub.nonce_data, 0u);
+    EXPECT_EQ(config.ub.b_tid, BtidForm::Rand);
+    EXPECT_EQ(config.metrics_listen, "");
+    EXPECT_FALSE(config.ub_server.shape);
+}
+
+TEST(BsfConfig, EveryOptionRead) {
+    const auto config =
+        parse_config(with("database = \"bsf.db\"\nsqn = \"time\"\nnext_nonce = true\n"
+                          "nonce_data = 16\nb_tid = \"opaque\"",
+                          "[metrics]\nlisten = \"127.0.0.1:9100\"\n"),
+                     "/etc/mtkey/bsf.toml");
+    ASSERT_TRUE(config) << describe(config.error());
+    EXPECT_EQ(config->database, "/etc/mtkey/bsf.db");
+    EXPECT_EQ(config->sqn, aka::SqnScheme::Time);
+    EXPECT_TRUE(config->ub.next_nonce);
+    EXPECT_EQ(config->ub.nonce_data, 16u);
+    EXPECT_EQ(config->ub.b_tid, BtidForm::Opaque);
+    EXPECT_EQ(config->metrics_listen, "127.0.0.1:9100");
+    EXPECT_EQ(parse_config(with("sqn = \"cycling-ind\""), "x")->sqn, aka::SqnScheme::CyclingInd);
+    EXPECT_TRUE(parse_config(without_subscribers("database = \"bsf.db\""), "x"));
+}
+
+TEST(BsfConfig, AvCommandStandsAlone) {
+    const auto config = parse_config(
+        without_subscribers("av_command = [\"/usr/lib/hss\", \"-v\"]\nav_command_seconds = 2"),
+        "bsf.toml");
+    ASSERT_TRUE(config) << describe(config.error());
+    ASSERT_TRUE(config->av_command);
+    EXPECT_EQ(config->av_command->arguments, (std::vector<std::string>{"/usr/lib/hss", "-v"}));
+    EXPECT_EQ(config->av_command->limit, std::chrono::seconds(2));
+    EXPECT_GT(config->ub_server.threads, parse_config(kGood, "x")->ub_server.threads)
+        << "they wait for it";
+    for (const auto& wrong :
+         {with("av_command = [\"/usr/lib/hss\"]"), without_subscribers("av_command = []"),
+          without_subscribers("av_command = [\"hss\"]"),
+          without_subscribers("av_command = [\"/hss\"]\nsqn = \"time\""),
+          without_subscribers("av_command = [\"/hss\"]\nav_command_seconds = 0"),
+          without_subscribers("av_command = \"/hss\""), without_subscribers("")}) {
+        EXPECT_FALSE(parse_config(wrong, "bsf.toml")) << wrong;
+    }
+}
+
+TEST(BsfConfig, MetricsOnTheLoopbackAlone) {
+    for (const auto* good : {"127.0.0.1:0", "127.9.9.9:80", "[::1]:9100", "localhost:9100"}) {
+        EXPECT_TRUE(parse_config(with("", std::string("[metrics]\nlisten = \"") + good + "\"\n"),
+                                 "bsf.toml"))
+            << good;
+    }
+    for (const auto* wrong : {"0.0.0.0:9100", "[::]:9100", "10.0.0.1:9100", "127.0.0.1", ""}) {
+        const auto config = parse_config(
+            with("", std::string("[metrics]\nlisten = \"") + wrong + "\"\n"), "bsf.toml");
+        ASSERT_FALSE(config) << wrong;
+        EXPECT_THAT(config.error().context, HasSubstr("metrics.listen")) << wrong;
+    }
+}
+
 TEST(BsfConfig, ErrorsNameFileLineAndKey) {
     struct Row {
         const char* what;
@@ -84,6 +156,11 @@ TEST(BsfConfig, ErrorsNameFileLineAndKey) {
         {"lifetime_seconds = 3600", "lifetime = 3600", "bsf.toml:3", "lifetime"},
         {"lifetime_seconds = 3600", "lifetime_seconds = 31622401", "bsf.toml:3",
          "lifetime_seconds"},
+        {"lifetime_seconds = 3600", "sqn = \"random\"", "bsf.toml:3", "sqn"},
+        {"lifetime_seconds = 3600", "b_tid = \"short\"", "bsf.toml:3", "b_tid"},
+        {"lifetime_seconds = 3600", "nonce_data = 257", "bsf.toml:3", "nonce_data"},
+        {"lifetime_seconds = 3600", "next_nonce = 1", "bsf.toml:3", "next_nonce"},
+        {"lifetime_seconds = 3600", "database = \"\"", "bsf.toml:3", "database"},
         {"[ub]\nlisten = \"127.0.0.1:0\"", "", "bsf.toml", "ub.listen"},
         {"\"127.0.0.1:0\"", "\"127.0.0.1\"", "bsf.toml:6", "ub.listen"},
         {"listen = \"127.0.0.1:0\"", "listen = \"127.0.0.1:0\"\n[ub.tls]\ncertificate = \"x\"",

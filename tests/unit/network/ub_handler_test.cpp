@@ -71,7 +71,7 @@ TEST_P(WorkedExample, TheSameAnswerTwiceIsARepeatedNonce) {
     const auto replayed = send(std::string(column["authorization_header"]));
     EXPECT_EQ(replayed.status, 401u);
     EXPECT_THAT(header_of(replayed, "WWW-Authenticate"), HasSubstr(kOpaque2));
-    EXPECT_EQ(store.size(), 1u);
+    EXPECT_EQ(store.count().value(), 1u);
 }
 
 TEST_P(WorkedExample, AnAnswerAfterFiveMinutesIsTooLate) {
@@ -81,7 +81,7 @@ TEST_P(WorkedExample, AnAnswerAfterFiveMinutesIsTooLate) {
     clock.advance(minutes(5));
     next_second();
     EXPECT_EQ(send(std::string(column["authorization_header"])).status, 401u);
-    EXPECT_EQ(store.size(), 0u);
+    EXPECT_EQ(store.count().value(), 0u);
 }
 
 TEST_P(WorkedExample, AnAnswerJustInTimeIsGood) {
@@ -106,7 +106,7 @@ TEST_P(WorkedExample, EveryFlippedBitOfTheResponseIsRefused) {
             bad[at + digit] = "0123456789abcdef"[value];
             next_second();
             ASSERT_EQ(send(bad).status, 401u) << bad;
-            ASSERT_EQ(store.size(), 0u);
+            ASSERT_EQ(store.count().value(), 0u);
         }
     }
 }
@@ -215,7 +215,7 @@ TEST_F(UbHandlerTest, EmptyPasswordWithoutAutsIsNoAnswer) {
     const auto first = ask();
     next_second();
     EXPECT_EQ(send(answer(first, {})).status, 401u);
-    EXPECT_EQ(store.size(), 0u);
+    EXPECT_EQ(store.count().value(), 0u);
 }
 
 TEST_F(UbHandlerTest, WrongOnceGetsAnotherChallengeWrongTwiceIsRefused) {
@@ -227,7 +227,7 @@ TEST_F(UbHandlerTest, WrongOnceGetsAnotherChallengeWrongTwiceIsRefused) {
     ASSERT_EQ(second.status, 401u);
     const auto third = send(answer(second, vectors::hex("0000000000000000")));
     EXPECT_EQ(third.status, 403u);
-    EXPECT_EQ(store.size(), 0u);
+    EXPECT_EQ(store.count().value(), 0u);
     EXPECT_TRUE(random.finished());
 }
 
@@ -266,7 +266,7 @@ TEST_F(UbHandlerTest, AnotherOpaqueIsRefused) {
     bad.replace(bad.find("5ccc069c"), 8, "5ccc069d");
     next_second();
     EXPECT_EQ(send(bad).status, 401u);
-    EXPECT_EQ(store.size(), 0u);
+    EXPECT_EQ(store.count().value(), 0u);
 }
 
 TEST_F(UbHandlerTest, BodyOfTheRequestIsPartOfTheDigest) {
@@ -311,7 +311,7 @@ TEST_F(UbHandlerTest, TwoChallengesOfOneSubscriberAreBothOpen) {
     const auto second = ask();
     EXPECT_EQ(send(answer(second, res_for(second, false))).status, 200u);
     EXPECT_EQ(send(answer(first, res_for(first, false))).status, 200u);
-    EXPECT_EQ(store.size(), 2u);
+    EXPECT_EQ(store.count().value(), 2u);
 }
 
 TEST_F(UbHandlerTest, LifetimeOfTheSubscriptionWins) {
@@ -392,7 +392,7 @@ TEST_P(WorkedExample, ATmpiStandsForItsImpi) {
     next("00000000000000000000000000000001", "00000000000000000000000000000002");
     EXPECT_EQ(send(answer(challenge, res_for(challenge, flipped))).status, 401u)
         << "the challenge was another username's";
-    EXPECT_EQ(store.size(), 2u);
+    EXPECT_EQ(store.count().value(), 2u);
 }
 
 TEST_P(WorkedExample, AnUnknownTmpiIsAskedForTheImpi) {
@@ -412,6 +412,126 @@ TEST_P(WorkedExample, AnUnknownTmpiIsAskedForTheImpi) {
     EXPECT_EQ(ub->open_challenges(), 0u);
     EXPECT_TRUE(random.finished()) << "no vector was spent";
     bootstrap(1, std::string_view(GetParam().mode) == "gba-u"); // with the IMPI, as the UE goes on
+}
+
+class UbOptions : public UbHandlerTest {
+protected:
+    std::string nextnonce_of(const HttpResponse& done) const {
+        const auto info =
+            aka::DigestParameters::parse_info(header_of(done, "Authentication-Info")).value();
+        return std::string(info.get("nextnonce").value_or(""));
+    }
+    /// What a UE sends at once with a nonce that it got in advance.
+    std::string answer_in_advance(const std::string& nonce, bool flipped,
+                                  const std::string& username, const std::string& opaque) const {
+        HttpResponse as_challenge;
+        as_challenge.headers.add("WWW-Authenticate",
+                                 "Digest realm=\"" + fqdn + "\", nonce=\"" + nonce + "\"");
+        auto text = answer(as_challenge, res_for(as_challenge, flipped), {}, username);
+        const std::string none = "opaque=\"\", ";
+        const auto at = text.find(none);
+        text.replace(at, none.size(), opaque.empty() ? "" : "opaque=\"" + opaque + "\", ");
+        return text;
+    }
+};
+
+TEST_F(UbOptions, NextNonceStartsTheNextRunAtOnce) {
+    for (const bool flipped : {false, true}) {
+        for (const bool by_tmpi : {false, true}) {
+            for (const bool with_opaque : {false, true}) {
+                start(flipped ? "gba-u" : "gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+                next_of_example();
+                const auto challenge = ask();
+                random.push(Bytes(16, 0x33)); // RAND in advance, and nothing else
+                const auto done = send(answer(challenge, res_for(challenge, flipped)));
+                ASSERT_EQ(done.status, 200u);
+                ASSERT_TRUE(random.finished());
+                const auto nonce = nextnonce_of(done);
+                ASSERT_FALSE(nonce.empty());
+                const auto username =
+                    by_tmpi ? store.find(std::string(example["btid"]))->tmpi : impi;
+                random.push(Bytes(16, 0x44));
+                const auto second = send(answer_in_advance(
+                    nonce, flipped, username, with_opaque ? std::string(constants["opaque"]) : ""));
+                ASSERT_EQ(second.status, 200u);
+                EXPECT_THAT(second.body, HasSubstr(to_base64(Bytes(16, 0x33)) + "@" + fqdn));
+                EXPECT_NE(nextnonce_of(second), nonce);
+                next_second();
+                EXPECT_EQ(send(answer_in_advance(nonce, flipped, username, "")).status, 401u)
+                    << "once";
+            }
+        }
+    }
+}
+
+TEST_F(UbOptions, NextNonceIsGoodAsLongAsKs) {
+    start("gba-me", {.fqdn = {}, .lifetime = hours(2), .gba_u = {}, .next_nonce = true});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x33));
+    const auto nonce = nextnonce_of(send(answer(challenge, res_for(challenge, false))));
+    clock.advance(hours(2) - seconds(1));
+    ub->purge();
+    EXPECT_EQ(ub->open_challenges(), 1u);
+    random.push(Bytes(16, 0x44));
+    EXPECT_EQ(send(answer_in_advance(nonce, false, impi, "")).status, 200u);
+    clock.advance(hours(2));
+    ub->purge();
+    EXPECT_EQ(ub->open_challenges(), 0u);
+}
+
+TEST_F(UbOptions, OneNonceInAdvanceForASubscriber) {
+    start("gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+    for (int i = 0; i < 3; ++i) {
+        next_of_example();
+        const auto challenge = ask();
+        random.push(Bytes(16, static_cast<std::uint8_t>(0x50 + i)));
+        ASSERT_EQ(send(answer(challenge, res_for(challenge, false))).status, 200u);
+        EXPECT_EQ(ub->open_challenges(), 1u);
+    }
+}
+
+TEST_F(UbOptions, AWrongAnswerInAdvanceGetsAFreshChallenge) {
+    start("gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x33));
+    const auto nonce = nextnonce_of(send(answer(challenge, res_for(challenge, false))));
+    next_second();
+    EXPECT_EQ(send(answer_in_advance(nonce, true, impi, "")).status, 401u);
+    EXPECT_EQ(store.count().value(), 1u);
+}
+
+TEST_F(UbOptions, WithoutTheOptionThereIsNone) {
+    start("gba-me");
+    next_of_example();
+    const auto challenge = ask();
+    EXPECT_EQ(nextnonce_of(send(answer(challenge, res_for(challenge, false)))), "");
+}
+
+TEST_F(UbOptions, ServerDataInTheNonce) {
+    start("gba-u", {.fqdn = {}, .gba_u = {}, .nonce_data = 20});
+    next_of_example();
+    random.push(Bytes(20, 0x77));
+    const auto challenge = ask();
+    const auto parsed =
+        aka::DigestParameters::parse_challenge(header_of(challenge, "WWW-Authenticate")).value();
+    EXPECT_EQ(aka::parse_nonce(parsed.get("nonce").value())->server_data, Bytes(20, 0x77));
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, true))).status, 200u);
+}
+
+TEST_F(UbOptions, OpaqueBtid) {
+    start("gba-u", {.fqdn = {}, .gba_u = {}, .b_tid = BtidForm::Opaque});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x66));
+    const auto done = send(answer(challenge, res_for(challenge, true)));
+    const auto b_tid = to_base64(Bytes(16, 0x66)) + "@" + fqdn;
+    EXPECT_THAT(done.body, HasSubstr("<btid>" + b_tid + "</btid>"));
+    const auto context = store.find(b_tid);
+    ASSERT_TRUE(context);
+    EXPECT_EQ(to_hex(context->rand), example["milenage"]["rand"])
+        << "RAND of the keys all the same";
 }
 
 } // namespace

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/bsf/database_file.hpp"
+
+#include "base/unique_fd.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace mtkey::bsf {
+namespace {
+
+constexpr mode_t kOthers = 0077;
+
+std::unexpected<Error> failed(const std::string& what, const std::string& path) {
+    const int code = errno;
+    return fail(Errc::IoFailed, what + " database " + path + ": " + std::strerror(code),
+                static_cast<std::uint32_t>(code));
+}
+
+Result<void> check(const std::string& path, const struct stat& status) {
+    if (!S_ISREG(status.st_mode)) {
+        return fail(Errc::NotAuthorized, "database " + path + " is not a regular file");
+    }
+    if (status.st_uid != ::geteuid()) {
+        return fail(Errc::NotAuthorized, "database " + path + " belongs to another user; chown it");
+    }
+    if ((status.st_mode & kOthers) != 0) {
+        return fail(Errc::NotAuthorized,
+                    "database " + path + " holds keys and is open to others; chmod 600 it");
+    }
+    return {};
+}
+
+} // namespace
+
+Result<void> prepare_database_file(const std::string& path) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0) {
+        if (errno != ENOENT) {
+            return failed("cannot examine", path);
+        }
+        const UniqueFd fd(
+            ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+            return failed("cannot create", path);
+        }
+    }
+    // By its name, not by a descriptor: closing one would end the locks of whoever has the database
+    // open in this process (POSIX).
+    MTKEY_CHECK(check(path, status));
+    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+        const auto beside = path + suffix;
+        struct stat of_beside{};
+        if (::lstat(beside.c_str(), &of_beside) == 0) {
+            MTKEY_CHECK(check(beside, of_beside));
+        } else if (errno != ENOENT) {
+            return failed("cannot examine", beside);
+        }
+    }
+    return {};
+}
+
+} // namespace mtkey::bsf

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/bsf/database.hpp"
+
+#include "network/bsf/authentication_centre.hpp"
+#include "network/bsf/bootstrapping_store.hpp"
+#include "unit/network/bsf_fixture.hpp"
+#include "unit/network/temporary_folder.hpp"
+
+#include <fcntl.h>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <iterator>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace mtkey::bsf {
+namespace {
+
+using std::chrono::hours;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class DatabaseTest : public BsfTest {
+protected:
+    const TemporaryFolder folder;
+    const std::string path = folder.file("bsf.db");
+    const vectors::Json milenage = example["milenage"];
+    const std::string imsi = example["identities"]["imsi"];
+
+    std::vector<aka::Subscriber> subscribers(std::string_view mode = "gba-u") const {
+        return aka::parse_subscribers(subscriber(milenage, imsi, mode), "x").value();
+    }
+    std::unique_ptr<Database> open() const {
+        auto opened = Database::open(path);
+        EXPECT_TRUE(opened) << describe(opened.error());
+        return opened ? std::move(*opened) : nullptr;
+    }
+    Error refusal() const {
+        const auto refused = Database::open(path);
+        EXPECT_FALSE(refused);
+        return refused ? Error{} : refused.error();
+    }
+    /// As somebody with another program would.
+    void change(const char* sql) const {
+        const auto database = open();
+        const auto lock = database->lock();
+        Statement statement(*database, sql);
+        ASSERT_TRUE(Query(statement).run());
+    }
+    std::uint64_t sqn_of(const IssuedVector& issued) const {
+        const auto algorithm =
+            aka::milenage(vectors::secret<16>(milenage["k"]), vectors::secret<16>(milenage["opc"]));
+        const auto outputs = algorithm->f2345(issued.vector.rand);
+        aka::Sqn sqn{};
+        for (std::size_t i = 0; i < sqn.size(); ++i) {
+            sqn[i] = issued.vector.autn[i] ^ outputs.ak.reveal()[i];
+        }
+        return aka::sqn_to_number(sqn);
+    }
+    BootstrappingContext context(const std::string& b_tid, std::chrono::seconds lifetime) const {
+        BootstrappingContext out;
+        out.b_tid = b_tid;
+        out.impi = impi;
+        out.tmpi = "t-" + b_tid;
+        out.rand.fill(9);
+        out.ks.reveal_writable()[31] = 0x5A;
+        out.mode = Mode::GbaU;
+        out.created = clock.utc_now();
+        out.expires = out.created + lifetime;
+        out.deadline = clock.boot_now() + lifetime;
+        return out;
+    }
+};
+
+TEST_F(DatabaseTest, NewFileIsForItsOwnerAlone) {
+    ::umask(0);
+    const auto database = open();
+    ASSERT_TRUE(import_subscribers(*database, subscribers()));
+    for (const auto* suffix : {"", "-wal", "-shm"}) {
+        struct stat status{};
+        ASSERT_EQ(::stat((path + suffix).c_str(), &status), 0) << suffix;
+        EXPECT_EQ(status.st_mode & 0777, 0600u) << suffix;
+    }
+    ::umask(022);
+}
+
+TEST_F(DatabaseTest, OpenToOthersIsRefused) {
+    open().reset();
+    for (const mode_t mode : {0640, 0604, 0620, 0602, 0601}) {
+        ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+        EXPECT_EQ(refusal().code, Errc::NotAuthorized) << std::oct << mode;
+        EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("chmod 600")));
+    }
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    std::ofstream(path + "-wal").close();
+    ASSERT_EQ(::chmod((path + "-wal").c_str(), 0644), 0);
+    EXPECT_THAT(refusal().context, HasSubstr(path + "-wal"));
+}
+
+TEST_F(DatabaseTest, LinkAndFolderAreRefused) {
+    open().reset();
+    const auto link = folder.file("link.db");
+    ASSERT_EQ(::symlink(path.c_str(), link.c_str()), 0);
+    EXPECT_FALSE(Database::open(link));
+    EXPECT_FALSE(Database::open(folder.file("")));
+    EXPECT_FALSE(Database::open(folder.file("missing/bsf.db")));
+}
+
+TEST_F(DatabaseTest, NewerSchemaIsRefusedAndNotTouched) {
+    open().reset();
+    change("PRAGMA user_version=2");
+    EXPECT_EQ(refusal().code, Errc::ConfigInvalid);
+    EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("version 2"),
+                                         HasSubstr("knows version 1"), HasSubstr("newer")));
+}
+
+TEST_F(DatabaseTest, DatabaseOfAnotherProgramIsRefused) {
+    open().reset();
+    change("PRAGMA application_id=7");
+    EXPECT_THAT(refusal().context, HasSubstr("not one of mtkey-bsf"));
+    std::ofstream(path, std::ios::trunc)
+        << "this is a text, and longer than SQLite's own header of "
+           "one hundred octets, so that it is looked at and refused";
+    EXPECT_EQ(refusal().code, Errc::IoFailed);
+    EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("not a database")));
+}
+
+TEST_F(DatabaseTest, DamagedPagesAreRefused) {
+    {
+        const auto database = open();
+        ASSERT_TRUE(import_subscribers(*database, subscribers()));
+        ASSERT_TRUE(database->checkpoint());
+    }
+    const auto size = std::filesystem::file_size(path);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    for (std::uintmax_t page = 4096; page < size; page += 4096) {
+        file.seekp(static_cast<std::streamoff>(page));
+        file.write("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8);
+    }
+    file.close();
+    EXPECT_EQ(refusal().code, Errc::IoFailed);
+    EXPECT_THAT(refusal().context, HasSubstr(path));
+}
+
+TEST_F(DatabaseTest, SqnGoesOnAfterARestart) {
+    random.push(Bytes(64, 1));
+    std::uint64_t last = 0;
+    {
+        const auto database = open();
+        ASSERT_TRUE(import_subscribers(*database, subscribers()));
+        AuthenticationCentre first(*database, aka::SqnScheme::FixedInd, clock, random);
+        last = sqn_of(first.next_vector(impi).value());
+    }
+    const auto database = open();
+    EXPECT_EQ(import_subscribers(*database, subscribers())->kept, 1u) << "SQN is not the file's";
+    AuthenticationCentre second(*database, aka::SqnScheme::FixedInd, clock, random);
+    EXPECT_EQ(sqn_of(second.next_vector(impi).value()), last + 32);
+}
+
+TEST_F(DatabaseTest, SqnOfAVectorThatLeftIsOnDiskThoughTheProgramDies) {
+    open().reset();
+    {
+        const auto database = open();
+        ASSERT_TRUE(import_subscribers(*database, subscribers()));
+    }
+    random.push(Bytes(64, 1));
+    const pid_t child = ::fork();
+    if (child == 0) {
+        auto opened = Database::open(path);
+        AuthenticationCentre auc(**opened, aka::SqnScheme::FixedInd, clock, random);
+        const bool issued = auc.next_vector(impi).has_value();
+        ::_exit(issued ? 0 : 1); // no destructor: as if killed right after the vector left
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+    const auto database = open();
+    AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
+    EXPECT_EQ(sqn_of(auc.next_vector(impi).value()), 0xFF9BB4D0B607 + 32);
+}
+
+TEST_F(DatabaseTest, CyclingIndAndTimeKeepTheirStateInTheFile) {
+    random.push(Bytes(128, 1));
+    {
+        const auto database = open();
+        ASSERT_TRUE(import_subscribers(*database, subscribers()));
+        AuthenticationCentre auc(*database, aka::SqnScheme::Time, clock, random);
+        EXPECT_EQ(sqn_of(auc.next_vector(impi).value()), 0xFF9BB4D0B607u);
+    }
+    clock.advance(std::chrono::minutes(1));
+    {
+        const auto database = open();
+        AuthenticationCentre auc(*database, aka::SqnScheme::Time, clock, random);
+        const auto expected = 0xFF9BB4D0B607 / 32 + 60;
+        EXPECT_EQ(sqn_of(auc.next_vector(impi).value()), expected * 32 + 8);
+    }
+    const auto database = open();
+    AuthenticationCentre auc(*database, aka::SqnScheme::CyclingInd, clock, random);
+    const auto expected = 0xFF9BB4D0B607 / 32 + 61;
+    EXPECT_EQ(sqn_of(auc.next_vector(impi).value()), expected * 32 + 9);
+}
+
+TEST_F(DatabaseTest, ContextSurvivesARestart) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.resume());
+        ASSERT_TRUE(before.add(context("a", hours(2))));
+    }
+    const auto database = open();
+    BootstrappingStore after(*database, clock, "boot-1");
+    ASSERT_TRUE(after.resume());
+    const auto found = after.find("a");
+    ASSERT_TRUE(found);
+    const auto expected = context("a", hours(2));
+    EXPECT_EQ(found->impi, expected.impi);
+    EXPECT_EQ(found->tmpi, expected.tmpi);
+    EXPECT_EQ(found->rand, expected.rand);
+    EXPECT_TRUE(found->ks == expected.ks);
+    EXPECT_EQ(found->mode, expected.mode);
+    EXPECT_EQ(found->created, expected.created);
+    EXPECT_EQ(found->expires, expected.expires);
+    EXPECT_EQ(found->deadline, expected.deadline);
+    EXPECT_EQ(after.impi_of("t-a").value(), impi);
+    clock.advance(hours(2));
+    EXPECT_FALSE(after.find("a"));
+    EXPECT_FALSE(after.impi_of("t-a"));
+}
+
+TEST_F(DatabaseTest, ClockSetBackWhileItWasDownRevivesNothing) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("a", hours(2))));
+    }
+    clock.advance(hours(3));
+    clock.jump_utc(-hours(24));
+    const auto database = open();
+    BootstrappingStore after(*database, clock, "boot-1");
+    ASSERT_TRUE(after.resume());
+    EXPECT_EQ(after.find("a").error().code, Errc::NotFound);
+    EXPECT_EQ(after.count().value(), 0u);
+}
+
+TEST_F(DatabaseTest, AfterARebootTheDeadlineIsMadeAnew) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("short", hours(2))));
+        ASSERT_TRUE(before.add(context("long", hours(4))));
+    }
+    // One hour later the system is up again: its boot clock has begun at zero.
+    fakes::ManualClock later(format_utc(clock.utc_now() + hours(1)), std::chrono::seconds(10));
+    const auto database = open();
+    BootstrappingStore after(*database, later, "boot-2");
+    ASSERT_TRUE(after.resume());
+    EXPECT_TRUE(after.find("short"));
+    later.advance(hours(1));
+    later.jump_utc(-hours(24));
+    EXPECT_FALSE(after.find("short")) << "its hour is over on the clock that nobody sets";
+    EXPECT_TRUE(after.find("long"));
+    later.advance(hours(2));
+    EXPECT_FALSE(after.find("long"));
+}
+
+TEST_F(DatabaseTest, RebootWithTheClockSetBackGivesNoMoreThanTheLifetime) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("a", hours(2))));
+    }
+    fakes::ManualClock later(format_utc(clock.utc_now() - hours(1000)), std::chrono::seconds(10));
+    const auto database = open();
+    BootstrappingStore after(*database, later, "boot-2");
+    ASSERT_TRUE(after.resume());
+    later.advance(hours(2));
+    EXPECT_FALSE(after.find("a"));
+}
+
+TEST_F(DatabaseTest, TamperedSubscriberRowsAreNotUsed) {
+    const std::vector<const char*> changes{
+        "UPDATE subscriber SET k=x'00'",
+        "UPDATE subscriber SET opc=zeroblob(17)",
+        "UPDATE subscriber SET amf=x'800000'",
+        "UPDATE subscriber SET algorithm='none'",
+        "UPDATE subscriber SET mode='gba'",
+        "UPDATE subscriber SET mnc_length=4",
+        "UPDATE subscriber SET imsi='00101x123456789'",
+        "UPDATE subscriber SET imsi='001010123456780'",
+        "UPDATE subscriber SET lifetime=0",
+        "UPDATE subscriber SET lifetime=99999999999",
+        "UPDATE subscriber SET sqn_next=-1",
+        "UPDATE subscriber SET sqn_next=281474976710656",
+        "UPDATE subscriber SET sqn_dif=9223372036854775807",
+    };
+    for (const auto* tampering : changes) {
+        std::filesystem::remove(path);
+        {
+            const auto database = open();
+            ASSERT_TRUE(import_subscribers(*database, subscribers()));
+        }
+        change(tampering);
+        const auto database = open();
+        AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
+        const auto refused = auc.next_vector(impi);
+        ASSERT_FALSE(refused) << tampering;
+        EXPECT_EQ(refused.error().code, Errc::IoFailed) << tampering;
+        EXPECT_THAT(refused.error().context, Not(HasSubstr(imsi))) << tampering;
+    }
+}
+
+TEST_F(DatabaseTest, TamperedContextRowsAreNotUsed) {
+    const std::vector<const char*> changes{
+        "UPDATE context SET ks=x'00'",
+        "UPDATE context SET rand=zeroblob(15)",
+        "UPDATE context SET mode=''",
+        "UPDATE context SET impi=''",
+        "UPDATE context SET created=-1",
+        "UPDATE context SET created=expires",
+        "UPDATE context SET expires=9999999999",
+    };
+    for (const auto* tampering : changes) {
+        std::filesystem::remove(path);
+        {
+            const auto database = open();
+            BootstrappingStore contexts(*database, clock, "boot");
+            ASSERT_TRUE(contexts.add(context("a", hours(2))));
+        }
+        change(tampering);
+        const auto database = open();
+        BootstrappingStore contexts(*database, clock, "boot");
+        const auto refused = contexts.find("a");
+        ASSERT_FALSE(refused) << tampering;
+        EXPECT_EQ(refused.error().code, Errc::IoFailed) << tampering;
+    }
+}
+
+TEST_F(DatabaseTest, AWrongDatabaseIsNotTheSubscribersFault) {
+    const auto database = open();
+    ASSERT_TRUE(import_subscribers(*database, subscribers()));
+    AuthenticationCentre own(*database, aka::SqnScheme::FixedInd, clock, random);
+    BootstrappingStore contexts(*database, clock, "boot");
+    UbSettings settings;
+    settings.fqdn = fqdn;
+    ub = std::make_unique<UbHandler>(settings, own, contexts, clock, random);
+    change("UPDATE subscriber SET mode='gba'");
+    const auto response = ask();
+    EXPECT_EQ(response.status, 503u);
+    EXPECT_EQ(response.body, "not served\n");
+}
+
+TEST_F(DatabaseTest, WhatWasDeletedIsInNoFile) {
+    const auto database = open();
+    BootstrappingStore contexts(*database, clock, "boot");
+    auto added = context("a", hours(1));
+    const Bytes pattern{0xC0, 0xFF, 0xEE, 0x12, 0x34, 0x56, 0x78, 0x9A,
+                        0xBC, 0xDE, 0xF0, 0x11, 0x22, 0x33, 0x44, 0x55};
+    std::ranges::copy(pattern, added.ks.reveal_writable().begin());
+    ASSERT_TRUE(contexts.add(added));
+    const auto found_in = [&](const char* suffix) {
+        std::ifstream file(path + suffix, std::ios::binary);
+        const std::string all{std::istreambuf_iterator<char>(file), {}};
+        return all.find(std::string(as_text(pattern))) != std::string::npos;
+    };
+    EXPECT_TRUE(found_in("") || found_in("-wal")) << "this test looks in the right place";
+    clock.advance(hours(1));
+    ASSERT_TRUE(contexts.purge());
+    EXPECT_FALSE(found_in(""));
+    EXPECT_FALSE(found_in("-wal"));
+}
+
+TEST_F(DatabaseTest, ARemovedSubscriberTakesItsContextsAlong) {
+    const auto database = open();
+    ASSERT_TRUE(import_subscribers(*database, subscribers()));
+    BootstrappingStore contexts(*database, clock, "boot");
+    ASSERT_TRUE(contexts.add(context("a", hours(1))));
+    {
+        const auto lock = database->lock();
+        SubscriberStore store_of(*database);
+        EXPECT_FALSE(store_of.remove("001010000000009").value());
+        EXPECT_TRUE(store_of.remove(imsi).value());
+        EXPECT_EQ(store_of.size().value(), 0u);
+        EXPECT_EQ(store_of.find(impi).error().code, Errc::NotFound);
+    }
+    EXPECT_FALSE(contexts.find("a"));
+}
+
+TEST_F(DatabaseTest, TransactionWithoutCommitLeavesNothing) {
+    const auto database = open();
+    {
+        const auto lock = database->lock();
+        SubscriberStore store_of(*database);
+        auto transaction = Transaction::begin(*database);
+        ASSERT_TRUE(transaction);
+        const auto list = subscribers();
+        ASSERT_TRUE(store_of.add(list.front()).value());
+    }
+    EXPECT_EQ(count_subscribers(*database).value(), 0u);
+}
+
+} // namespace
+} // namespace mtkey::bsf
