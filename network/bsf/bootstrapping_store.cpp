@@ -99,7 +99,6 @@ Result<void> BootstrappingStore::resume() {
 Result<void> BootstrappingStore::add(const BootstrappingContext& context) {
     const auto lock = database_.lock();
     auto transaction = MTKEY_TRY(Transaction::begin(database_));
-    (void)MTKEY_TRY(purge_locked());
     MTKEY_CHECK(make_room(context.impi));
     {
         Query query(add_);
@@ -123,9 +122,14 @@ Result<void> BootstrappingStore::make_room(const std::string& impi) {
         Query query(remove_oldest_);
         return query.bind(impi).run();
     }
-    if (MTKEY_TRY(number(count_, nullptr)) >= kLimit) {
-        return fail(Errc::LimitExceeded, "bootstrapping contexts");
+    if (at_most_ >= kLimit) {
+        (void)MTKEY_TRY(purge_locked());
+        at_most_ = MTKEY_TRY(number(count_, nullptr));
+        if (at_most_ >= kLimit) {
+            return fail(Errc::LimitExceeded, "bootstrapping contexts");
+        }
     }
+    ++at_most_;
     return {};
 }
 

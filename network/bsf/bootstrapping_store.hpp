@@ -55,7 +55,7 @@ public:
     [[nodiscard]] Result<BootstrappingContext> find(std::string_view b_tid);
     /// Who has this TMPI, NotFound; it ends with its context.
     [[nodiscard]] Result<std::string> impi_of(std::string_view tmpi);
-    /// Forgets and overwrites what has expired; add() does it too.
+    /// Forgets and overwrites what has expired; add() does it where it would be full else.
     [[nodiscard]] Result<void> purge();
     /// Expired ones too that nobody has purged yet.
     [[nodiscard]] Result<std::size_t> count();
@@ -69,6 +69,8 @@ private:
     Database& database_;
     const Clock& clock_;
     const std::string boot_;
+    /// Counting costs more than adding: no more contexts than this. Under the database's lock.
+    std::size_t at_most_ = kLimit;
     Statement add_;
     Statement find_;
     Statement by_tmpi_;

@@ -28,8 +28,6 @@ CREATE TABLE context(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX context_by_impi ON context(impi, deadline);
 CREATE INDEX context_by_tmpi ON context(tmpi);
-CREATE INDEX context_by_expires ON context(expires);
-CREATE INDEX context_by_deadline ON context(deadline);
 )";
 
 } // namespace

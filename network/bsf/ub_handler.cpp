@@ -7,6 +7,7 @@
 #include "kdf/naf_keys.hpp"
 #include "network/bsf/bsf_document.hpp"
 #include "network/bsf/metrics.hpp"
+#include "network/bsf/ub_answers.hpp"
 #include "network/bsf/ub_headers.hpp"
 
 #include <array>
@@ -14,50 +15,6 @@
 #include <utility>
 
 namespace mtkey::bsf {
-namespace {
-
-// The token says that this end knows of TMPI (TS 33.220 clause 4.5.2); it is a matter of Release 8
-// on.
-constexpr std::string_view kServer = "Bootstrapping Server; Release-6; 3gpp-gba-tmpi";
-
-HttpResponse answer_of(unsigned status) {
-    HttpResponse response;
-    response.status = status;
-    response.headers.add("Server", std::string(kServer));
-    return response;
-}
-
-HttpResponse text_answer(unsigned status, std::string_view text) {
-    auto response = answer_of(status);
-    response.headers.add("Content-Type", "text/plain");
-    response.body = std::string(text) + "\n";
-    return response;
-}
-
-/// For strangers and for those that failed the same, without a reason. That a stranger gets no
-/// challenge tells who is a subscriber all the same: there is no vector to send.
-HttpResponse forbidden() {
-    return text_answer(403, "refused");
-}
-
-HttpResponse answer_of(const Error& error) {
-    switch (error.code) {
-    case Errc::Malformed:
-    case Errc::InvalidArgument:
-        count(Count::RefusedMalformed);
-        log_warning("Ub request", error);
-        return text_answer(400, error.context);
-    case Errc::NotFound:
-    case Errc::Rejected:
-        return forbidden();
-    default:
-        count(Count::NotServed);
-        log_error("Ub request", error);
-        return text_answer(info(error.code).retry_helps ? 503 : 500, "not served");
-    }
-}
-
-} // namespace
 
 UbHandler::UbHandler(UbSettings settings, VectorSource& vectors, BootstrappingStore& store,
                      const Clock& clock, RandomSource& random)
@@ -70,7 +27,7 @@ UbHandler::UbHandler(UbSettings settings, VectorSource& vectors, BootstrappingSt
 
 HttpResponse UbHandler::handle(const HttpRequest& request) {
     try {
-        if (auto response = status_fault()) {
+        if (auto response = status_fault(settings_.faults)) {
             return std::move(*response);
         }
         auto response = dispatch(request);
@@ -80,32 +37,6 @@ HttpResponse UbHandler::handle(const HttpRequest& request) {
         log(LogLevel::Error, "Ub request failed", {{"why", error.what()}});
         return text_answer(503, "not served");
     }
-}
-
-std::optional<HttpResponse> UbHandler::status_fault() const {
-    const auto& faults = settings_.faults;
-    if (faults.has(Fault::Status403)) {
-        return forbidden();
-    }
-    if (faults.has(Fault::Status404)) {
-        return text_answer(404, "a fault");
-    }
-    if (faults.has(Fault::Status500)) {
-        return text_answer(500, "a fault");
-    }
-    if (faults.has(Fault::Status503)) {
-        auto response = text_answer(503, "a fault");
-        response.headers.add("Retry-After", "120");
-        return response;
-    }
-    const bool elsewhere = faults.has(Fault::RedirectElsewhere);
-    if (elsewhere || faults.has(Fault::Redirect)) {
-        auto response = text_answer(302, "a fault");
-        response.headers.add("Location",
-                             elsewhere ? "http://elsewhere.example.org/" : "/bootstrap");
-        return response;
-    }
-    return std::nullopt;
 }
 
 Result<HttpResponse> UbHandler::dispatch(const HttpRequest& request) {
@@ -282,7 +213,6 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                      faults);
     const auto rspauth =
         aka::digest_rspauth(answer.inputs, pending.password.reveal(), as_octets(response.body));
-    MTKEY_CHECK(store_.add(context));
     std::string nextnonce;
     if (settings_.next_nonce) {
         nextnonce = next_nonce(context, pending.opaque, context.expires - context.created);
@@ -294,6 +224,7 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                 {.rspauth = rspauth, .cnonce = answer.inputs.cnonce, .nextnonce = nextnonce},
                 faults)));
     }
+    MTKEY_CHECK(store_.add(context));
     response.headers.add("Expires", http_date(context.expires));
     response.headers.add("Content-Type", faults.has(Fault::WrongType)
                                              ? std::string("text/html")

@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
 
 namespace mtkey::bsf {
@@ -70,7 +69,6 @@ private:
         PendingChallenge pending;
     };
 
-    [[nodiscard]] std::optional<HttpResponse> status_fault() const;
     [[nodiscard]] Result<HttpResponse> dispatch(const HttpRequest& request);
     [[nodiscard]] Result<HttpResponse> begin(const std::string& username);
     /// `opaque`: empty = a fresh one. `resync`: null = none.

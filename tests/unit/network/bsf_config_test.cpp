@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/config.hpp"
 
+#include "base/file.hpp"
+#include "vectors/source_root.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <regex>
+#include <sstream>
 #include <vector>
 
 namespace mtkey::bsf {
@@ -197,6 +202,44 @@ TEST(BsfConfig, ErrorsNameFileLineAndKey) {
             << row.what << " -> " << row.by;
     }
     EXPECT_FALSE(parse_config("fqdn = ", "bsf.toml"));
+}
+
+/// The text with what stands behind "# " as well, where that is a key or a table and no example.
+std::string uncommented(const std::string& text) {
+    static const std::regex line(R"(# ((\[[a-z_.]+\])|([a-z_]+ = [^(]+)))");
+    std::istringstream in(text);
+    std::string out;
+    for (std::string one; std::getline(in, one);) {
+        std::smatch match;
+        out += (std::regex_match(one, match, line) ? match[1].str() : one) + "\n";
+    }
+    return out;
+}
+
+TEST(BsfConfig, ExampleIsValidAndShowsTheDefaults) {
+    const auto text =
+        read_file(vectors::source_root() + "/config/bsf.toml", 64 * 1024, Trust::Any).value();
+    const auto as_it_is = parse_config(text, "bsf.toml");
+    ASSERT_TRUE(as_it_is) << describe(as_it_is.error());
+    const auto full_text = uncommented(text);
+    for (const auto* key :
+         {"\nsqn =", "\nlifetime_seconds =", "\nb_tid =", "\nnext_nonce =", "\nnonce_data =",
+          "\nmodify_mac =", "\nflip_res =", "\n[ub.tls]", "\nrevocation =", "\n[metrics]"}) {
+        EXPECT_THAT(full_text, HasSubstr(key));
+    }
+    const auto full = parse_config(full_text, "bsf.toml");
+    ASSERT_TRUE(full) << describe(full.error());
+    EXPECT_EQ(full->sqn, as_it_is->sqn);
+    EXPECT_EQ(full->ub.lifetime, as_it_is->ub.lifetime);
+    EXPECT_EQ(full->ub.b_tid, as_it_is->ub.b_tid);
+    EXPECT_EQ(full->ub.next_nonce, as_it_is->ub.next_nonce);
+    EXPECT_EQ(full->ub.nonce_data, as_it_is->ub.nonce_data);
+    EXPECT_EQ(full->ub.gba_u.modify_mac, as_it_is->ub.gba_u.modify_mac);
+    EXPECT_EQ(full->ub.gba_u.flip_res, as_it_is->ub.gba_u.flip_res);
+    EXPECT_EQ(full->zn_server.tls_settings.client_crl_file,
+              as_it_is->zn_server.tls_settings.client_crl_file);
+    EXPECT_TRUE(full->ub_server.tls);
+    EXPECT_EQ(full->metrics_listen, "127.0.0.1:9259");
 }
 
 TEST(BsfConfig, MissingFileIsAConfigurationError) {
