@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/database.hpp"
 
-#include "network/bsf/database_file.hpp"
 #include "network/bsf/wiping_allocator.hpp"
 
 #include <new>
@@ -39,9 +38,9 @@ Database::~Database() {
     ::sqlite3_close(connection_);
 }
 
-Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, Missing missing) {
     use_wiping_allocator();
-    MTKEY_CHECK(prepare_database_file(path));
+    MTKEY_CHECK(prepare_database_file(path, missing));
     sqlite3* connection = nullptr;
     const int code = ::sqlite3_open_v2(
         path.c_str(), &connection,

@@ -3,6 +3,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "network/bsf/database_file.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -24,9 +25,10 @@ namespace mtkey::bsf {
 /// and `mtkey-bsf subscriber list` reads beside a serving BSF.
 class Database {
 public:
-    /// Creates the file (0600) where there is none. Errors name `path` and the remedy: open to
-    /// others, of another program, of a newer version, damaged.
-    static Result<std::unique_ptr<Database>> open(const std::string& path);
+    /// A new file has mode 0600. Errors name `path` and the remedy: open to others, of another
+    /// program, of a newer version, damaged; NotFound with Missing::Refuse.
+    static Result<std::unique_ptr<Database>> open(const std::string& path,
+                                                  Missing missing = Missing::Create);
     /// The same without a file; ends with the object. std::bad_alloc where there is no memory.
     static std::unique_ptr<Database> in_memory();
     ~Database();
@@ -55,7 +57,8 @@ private:
     std::mutex mutex_;
 };
 
-/// One SQL statement, compiled at its first use. Must end before its database.
+/// One SQL statement, compiled at its first use. Must end before its database, and under its lock
+/// or when nobody else uses it any more.
 class Statement {
 public:
     Statement(Database& database, const char* sql) : database_(database), sql_(sql) {}

@@ -36,11 +36,14 @@ Result<void> check(const std::string& path, const struct stat& status) {
 
 } // namespace
 
-Result<void> prepare_database_file(const std::string& path) {
+Result<void> prepare_database_file(const std::string& path, Missing missing) {
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) {
         if (errno != ENOENT) {
             return failed("cannot examine", path);
+        }
+        if (missing == Missing::Refuse) {
+            return fail(Errc::NotFound, "database " + path);
         }
         const UniqueFd fd(
             ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));

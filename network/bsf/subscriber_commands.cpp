@@ -22,17 +22,17 @@ Result<void> print(const std::string& text) {
     return write_all(STDOUT_FILENO, as_octets(text));
 }
 
-Result<std::unique_ptr<Database>> open_database(const SubscriberOptions& options) {
+Result<std::unique_ptr<Database>> open_database(const SubscriberOptions& options, Missing missing) {
     MTKEY_CHECK(init_secure_heap());
     if (!options.database.empty()) {
-        return Database::open(options.database);
+        return Database::open(options.database, missing);
     }
     const auto config = MTKEY_TRY(read_config(options.config));
     if (config.database.empty()) {
         return fail(Errc::ConfigInvalid,
                     options.config + " names no database; write database = \"FILE\"");
     }
-    return Database::open(config.database);
+    return Database::open(config.database, missing);
 }
 
 Result<SecretBytes> read_keys(const SubscriberOptions& options) {
@@ -107,7 +107,7 @@ std::string to_line(const StoredSubscriber& subscriber) {
 } // namespace
 
 Result<void> subscriber_add(const SubscriberOptions& options) {
-    const auto database = MTKEY_TRY(open_database(options));
+    const auto database = MTKEY_TRY(open_database(options, Missing::Create));
     std::vector<aka::Subscriber> list;
     list.push_back(MTKEY_TRY(make_subscriber(options)));
     const auto imported = MTKEY_TRY(import_subscribers(*database, list));
@@ -120,7 +120,7 @@ Result<void> subscriber_add(const SubscriberOptions& options) {
 }
 
 Result<void> subscriber_list(const SubscriberOptions& options) {
-    const auto database = MTKEY_TRY(open_database(options));
+    const auto database = MTKEY_TRY(open_database(options, Missing::Refuse));
     const auto lock = database->lock();
     const auto list = MTKEY_TRY(SubscriberStore(*database).list());
     if (!options.json) {
@@ -140,7 +140,7 @@ Result<void> subscriber_list(const SubscriberOptions& options) {
 }
 
 Result<void> subscriber_remove(const SubscriberOptions& options) {
-    const auto database = MTKEY_TRY(open_database(options));
+    const auto database = MTKEY_TRY(open_database(options, Missing::Refuse));
     bool removed = false;
     {
         const auto lock = database->lock();
@@ -158,7 +158,7 @@ Result<void> subscriber_remove(const SubscriberOptions& options) {
 }
 
 Result<void> subscriber_import(const SubscriberOptions& options) {
-    const auto database = MTKEY_TRY(open_database(options));
+    const auto database = MTKEY_TRY(open_database(options, Missing::Create));
     const auto list = MTKEY_TRY(aka::read_subscribers(options.file));
     const auto imported = MTKEY_TRY(import_subscribers(*database, list));
     const auto added = std::to_string(imported.added);

@@ -284,12 +284,15 @@ def command_line(lab):
     keys = f'k = "{K.hex()}"\nopc = "{OPC.hex()}"\n'.encode()
     where = ["--database", database]
 
-    done = lab.subscriber("list", *where, "--json")
-    check(done.returncode == 0 and json.loads(done.stdout) == [], "list of a new database", done)
+    for arguments in (["list"], ["remove", "001010000000042"]):
+        done = lab.subscriber(*arguments, *where)
+        check(done.returncode == 5 and database.encode() in done.stderr and not os.path.exists(database),
+              f"{arguments[0]} makes no database", done)
     add = ["add", *where, "--imsi", "001010000000042", "--mnc-length", "2", "--keys-fd", "0"]
     done = lab.subscriber(*add, "--mode", "gba-me", "--sqn", "000000001000", "--lifetime-seconds", "600", "--json",
                           keys=keys)
     check(done.returncode == 0 and json.loads(done.stdout) == {"added": "001010000000042"}, "add, keys on stdin", done)
+    check(os.stat(database).st_mode & 0o777 == 0o600, "a new database is for its owner alone")
     done = lab.subscriber(*add, keys=keys)
     check(done.returncode == 2 and b"already" in done.stderr and done.stdout == b"", "add twice", done)
     with open(lab.path("keys"), "wb") as out:
@@ -346,6 +349,15 @@ def command_line(lab):
     check(done.returncode == 0, "add beside a serving BSF", done)
     lab.ue(0).bootstrap("subscriber added while the BSF serves")
     lab.stop()
+
+    def stands_in_a_file(octets):
+        paths = [path for path in (database, database + "-wal") if os.path.exists(path)]
+        return any(octets in open(path, "rb").read() for path in paths)
+
+    check(stands_in_a_file(K), "K stands in the database, in clear, as the manual says")
+    for row in json.loads(lab.subscriber("list", *where, "--json").stdout):
+        lab.subscriber("remove", row["imsi"], *where)
+    check(not stands_in_a_file(K) and not stands_in_a_file(OPC), "what was removed is in no file")
 
 
 def main(program):

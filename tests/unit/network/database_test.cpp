@@ -10,8 +10,11 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <iterator>
+#include <mutex>
+#include <set>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace mtkey::bsf {
@@ -398,6 +401,44 @@ TEST_F(DatabaseTest, TransactionWithoutCommitLeavesNothing) {
         ASSERT_TRUE(store_of.add(list.front()).value());
     }
     EXPECT_EQ(count_subscribers(*database).value(), 0u);
+}
+
+TEST_F(DatabaseTest, MissingFileIsNotMadeWhereItIsRefused) {
+    const auto refused = Database::open(path, Missing::Refuse);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::NotFound);
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(DatabaseTest, ManyThreadsAndTwoProgramsNeverGetTheSameSqn) {
+    const auto one = open();
+    const auto other = open(); // as another process would
+    ASSERT_TRUE(import_subscribers(*one, subscribers()));
+    SystemRandom fresh;
+    AuthenticationCentre of_one(*one, aka::SqnScheme::FixedInd, clock, fresh);
+    AuthenticationCentre of_other(*other, aka::SqnScheme::FixedInd, clock, fresh);
+    std::mutex mutex;
+    std::set<std::uint64_t> seen;
+    constexpr int kThreads = 4;
+    constexpr int kVectors = 25;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&, i] {
+            auto& auc = i % 2 == 0 ? of_one : of_other;
+            for (int n = 0; n < kVectors; ++n) {
+                const auto issued = auc.next_vector(impi);
+                const std::lock_guard lock(mutex);
+                if (issued) {
+                    seen.insert(sqn_of(*issued));
+                }
+            }
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(seen.size(), static_cast<std::size_t>(kThreads * kVectors));
+    EXPECT_EQ(*seen.rbegin() - *seen.begin(), 32u * (kThreads * kVectors - 1));
 }
 
 } // namespace
