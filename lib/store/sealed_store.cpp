@@ -43,7 +43,9 @@ void SealedKeyStore::adopt(Snapshot snapshot) {
     const auto utc = parts_.clock.utc_now();
     const auto boot = parts_.clock.boot_now();
     const bool same_boot = snapshot.boot_id == parts_.boot_id && boot >= snapshot.written_boot;
-    const bool behind = !same_boot && utc < snapshot.high_water;
+    // Written before this boot began: the clock must be ahead by as long as this boot has lasted.
+    const auto since_boot = std::chrono::floor<std::chrono::seconds>(boot.time_since_epoch());
+    const bool behind = !same_boot && utc < snapshot.high_water + since_boot;
     report_.time_unknown = behind;
     for (auto& record : snapshot.records) {
         record.key_id = parts_.key_id(record.ks_local_mt, record.th_est);

@@ -58,6 +58,9 @@ public:
     [[nodiscard]] Result<void> distrust(Error why);
     /// The wall clock is right, by somebody who knows: ends KeyRecord::time_unknown.
     void trust_time();
+    /// Writes how late it is: what a reboot with a clock that was set back is measured by. For the
+    /// end of the program, and once an hour.
+    [[nodiscard]] Result<void> note_time() { return commit(); }
     /// Seals under `next` from now on; again with the same key it does nothing. NotReady in memory.
     [[nodiscard]] Result<void> rekey(const Kek& next);
 

@@ -93,10 +93,11 @@ public:
     /// A start that fails ends the test program.
     [[nodiscard]] std::unique_ptr<SealedKeyStore> start() { return try_start(quick).value(); }
 
-    /// Off for `off`, by a wall clock that goes on; what is in the tmpfs is gone.
+    /// That long, by a wall clock that goes on, the last ten seconds of it in the new boot; what is
+    /// in the tmpfs is gone.
     void reboot(std::chrono::seconds off = std::chrono::seconds(0)) {
         const auto utc = clock.utc_now() + off;
-        clock = fakes::ManualClock(format_utc(utc), std::chrono::seconds(10));
+        clock = fakes::ManualClock(format_utc(utc), std::min(off, std::chrono::seconds(10)));
         ++boot_id[0];
         std::filesystem::remove_all(run());
         std::filesystem::create_directory(run());

@@ -409,6 +409,17 @@ TEST_F(SealedStore, ClockBehindTheMarkIsNoClock) {
     EXPECT_EQ(again->find("a")->deadline, machine.clock.boot_now() + 3h);
 }
 
+TEST_F(SealedStore, ClockMustBeAheadByAsLongAsTheBootHasLasted) {
+    ASSERT_TRUE(machine.start()->put(record("a", 1, 24h)));
+    machine.reboot(10s);
+    machine.clock.advance(1h);
+    auto clock = machine.clock;
+    machine.clock.jump_utc(-11s); // still behind the mark by the beginning of this boot
+    EXPECT_TRUE(machine.start()->report().time_unknown);
+    machine.clock = clock;
+    EXPECT_FALSE(machine.start()->report().time_unknown);
+}
+
 TEST_F(SealedStore, MarkIsNotSetBackWithTheClock) {
     {
         const auto store = machine.start();
@@ -474,6 +485,63 @@ TEST_F(SealedStore, MarkOfAClockThatWasWrongIsTakenBack) {
     }
     machine.reboot(1h);
     EXPECT_FALSE(machine.start()->report().time_unknown);
+}
+
+/// threats C1: jumps of the clock in each phase. The truth is what CLOCK_BOOTTIME and the time off
+/// add up to.
+TEST_F(SealedStore, ClockMatrix) {
+    enum class Phase { Running, Restarted, Rebooted };
+    struct Jump {
+        const char* name;
+        std::chrono::seconds by;
+    };
+    const auto in_2038 = UtcTime(2147483648s) - machine.clock.utc_now();
+    const std::array jumps{Jump{"-10 y", -87600h}, Jump{"-1 d", -24h},   Jump{"-1 s", -1s},
+                           Jump{"none", 0s},       Jump{"+1 s", 1s},     Jump{"+1 d", 24h},
+                           Jump{"+10 y", 87600h},  Jump{"2038", in_2038}};
+    constexpr auto kLife = 24h;
+    for (const auto phase : {Phase::Running, Phase::Restarted, Phase::Rebooted}) {
+        for (const auto& jump : jumps) {
+            for (const auto age : std::initializer_list<std::chrono::seconds>{
+                     8h, kLife - 2s, kLife + 2s, kLife + 12h}) {
+                SCOPED_TRACE(std::string(jump.name) + ", phase " +
+                             std::to_string(static_cast<int>(phase)) + ", age " +
+                             std::to_string(age.count()));
+                Machine one;
+                auto store = one.start();
+                ASSERT_TRUE(store->put(record_of("a", 1, one.clock, kLife)));
+                one.clock.advance(age - 30s); // suspended or not: both clocks go on
+                if (phase == Phase::Rebooted) {
+                    ASSERT_TRUE(store->note_time()); // the end of the program
+                    one.reboot(30s);
+                } else {
+                    one.clock.advance(30s);
+                }
+                one.clock.jump_utc(jump.by);
+                if (phase != Phase::Running) {
+                    store = one.start();
+                }
+                ASSERT_FALSE(store->report().distrusted);
+                const auto* found = store->find("a");
+                ASSERT_NE(found, nullptr);
+                const bool over = age >= kLife;
+                if (over && (phase != Phase::Rebooted || jump.by >= 0s)) {
+                    EXPECT_TRUE(found->ended(one.clock));
+                }
+                if (over) {
+                    EXPECT_FALSE(found->usable(one.clock)) << "used after its end";
+                } else if (phase != Phase::Rebooted) {
+                    EXPECT_FALSE(found->ended(one.clock)) << "wiped for a clock that was set";
+                    EXPECT_EQ(found->usable(one.clock), age + jump.by < kLife);
+                } else if (jump.by == 0s) {
+                    EXPECT_TRUE(found->usable(one.clock));
+                }
+                if (phase == Phase::Rebooted && jump.by < -1s) {
+                    EXPECT_FALSE(found->usable(one.clock)) << "nobody knows what time it is";
+                }
+            }
+        }
+    }
 }
 
 // ---- other keys
