@@ -144,7 +144,7 @@ Result<Mode> read_mode(const FlatObject& object) {
     if (object.find("mode") == nullptr) {
         return Mode::GbaMe;
     }
-    const auto mode = parse_mode(object.text("mode"));
+    const auto mode = parse_mode(object.text("mode").value_or(""));
     if (!mode) {
         return wrong("has a mode that is none of gba-me, gba-u, gba-2g");
     }
