@@ -439,6 +439,7 @@ Result<void> CardWork::settle_grace() {
 void CardWork::end() {
     grace_.reset();
     context_.reset(); // the card may hold it for whoever starts next
+    past_.note_time();
     close(CardState::State::NoCard);
     reader_.clear();
     interruption_.use(std::nullopt);

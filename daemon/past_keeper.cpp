@@ -21,6 +21,7 @@ PastKeeper::PastKeeper(keys::BootstrapMemory& memory, const Clock& clock,
     }
     const bool had_context = past_.context.has_value();
     keys::move_to_boot(past_, boot_id, clock_);
+    high_water_at_ = past_.saved_boot;
     if (had_context && !past_.context) {
         log(LogLevel::Warning,
             "the clock is behind a time that it has shown: no context is resumed",
@@ -35,6 +36,11 @@ keys::BootstrapPast PastKeeper::get() const {
 
 void PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Write write) {
     const std::scoped_lock lock(mutex_);
+    // A clock that is set back does not make it earlier.
+    const auto passed =
+        std::chrono::floor<std::chrono::seconds>(clock_.boot_now() - high_water_at_);
+    past_.high_water += passed;
+    high_water_at_ += passed;
     how(past_);
     if (write == Write::WithTheNext) {
         return;

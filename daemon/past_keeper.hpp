@@ -28,6 +28,10 @@ public:
     enum class Write { Now, WithTheNext };
     /// A memory that fails is said once in the log: what is not written ends with the program.
     void change(const std::function<void(keys::BootstrapPast&)>& how, Write write = Write::Now);
+    /// The time of now, for the next start to compare its clock with.
+    void note_time() {
+        change([](auto&) {});
+    }
 
 private:
     keys::BootstrapMemory& memory_;
@@ -35,6 +39,7 @@ private:
     Origin origin_ = Origin::FirstStart;
     mutable std::mutex mutex_; ///< guards all that follows
     keys::BootstrapPast past_;
+    BootTime high_water_at_; ///< when it was past_.high_water, whatever UTC has said since
     bool told_ = false;
 };
 

@@ -30,6 +30,8 @@ public:
     /// Somebody sets the wall clock: only UTC moves.
     void set_utc(std::string_view utc) { utc_ = parse_utc(utc).value(); }
     void jump_utc(std::chrono::seconds by) { utc_ += by; }
+    /// CLOCK_BOOTTIME begins anew.
+    void reboot() { boot_ = BootTime(std::chrono::seconds(20)); }
 
 private:
     UtcTime utc_;

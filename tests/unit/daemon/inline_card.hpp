@@ -16,8 +16,10 @@ public:
     explicit InlineCard(CardRig& rig) : rig_(rig) { start(); }
 
     /// The daemon ends and starts; on another boot of the system if that changes.
-    void restart(const std::string& boot_id = "b001") {
+    void
+    restart(const std::string& boot_id = "b001", const std::function<void()>& meanwhile = [] {}) {
         life_->work.end();
+        meanwhile();
         boot_id_ = boot_id;
         start();
     }

@@ -293,7 +293,7 @@ TEST_F(UbHandlerTest, AnswerOfAUsimIsNotThatOfASim) {
     next_second();
     random.push(Bytes(16, 1));
     EXPECT_EQ(send(answer(challenge, res_for(challenge, false))).status, 401u);
-    EXPECT_EQ(store.size(), 0u);
+    EXPECT_EQ(store.count().value(), 0u);
 }
 
 TEST_F(UbHandlerTest, NoChallengeForASimWithoutTls) {
