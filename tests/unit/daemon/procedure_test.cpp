@@ -366,7 +366,7 @@ TEST_F(ProcedureTest, ClockSetBeforeTheConfirmation) {
         EXPECT_EQ(record->local_end, clock.utc_now() + 12h - 5min);
         clock.jump_utc(-by);
         ASSERT_TRUE(store.erase(kDevice));
-        card.bootstrap(true, [](const auto&) {});
+        card.bootstrap({.force = true}, [](const auto&) {});
     }
 }
 
