@@ -37,6 +37,14 @@ quietly() {
 # Of build/: lines for a stack but not every variable, a third less to compile.
 native_options=(-Dcpp_args=-g1)
 
+# A precompiled header saves a third of compiling the tests, and keeps ccache from giving them back: it is for machines
+# whose ccache has never seen them. MTKEY_PCH=true or false decides otherwise.
+precompile() {
+    local seen
+    seen=$(ccache --print-stats 2>/dev/null | sed -n 's/^files_in_cache\t//p')
+    [ "${seen:-0}" -lt 1500 ] && echo true || echo false
+}
+
 # configure DIR [MESON ARGUMENT...]: once; afterwards meson notices changes by itself.
 configure() {
     local dir=$1
@@ -44,7 +52,7 @@ configure() {
     [ -f "$dir/build.ninja" ] && return 0
     say "configuring $(basename "$dir")"
     mkdir -p "$dir"
-    quietly "$dir/configure.log" meson setup "$dir" "$root" "$@"
+    quietly "$dir/configure.log" meson setup "$dir" "$root" "-Db_pch=${MTKEY_PCH:-$(precompile)}" "$@"
 }
 
 # compile DIR [NINJA TARGET...]: everything without targets. Shows ninja's own progress on a terminal.

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What nearly every test includes by itself too: read once for each test program, where nobody has
+// compiled it before (tools/lib.sh).
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <gtest/gtest.h>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
