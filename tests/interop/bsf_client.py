@@ -76,7 +76,7 @@ class Card:
         return "res", (res[:-1] + bytes([res[-1] ^ 1]) if gba_u else res)
 
     def answer(self, nonce, gba_u):
-        return self.authenticate(nonce[:16], nonce[16:], gba_u)
+        return self.authenticate(nonce[:16], nonce[16:32], gba_u)
 
 
 class Sim(Card):

@@ -71,7 +71,7 @@ TEST_F(MemoryFileTest, WhatCannotBeBelievedIsSetAside) {
             fs::rename(file(), folder / "elsewhere");
             fs::create_symlink(folder / "elsewhere", file());
         },
-        Errc::IoFailed);
+        Errc::InvalidArgument);
 }
 
 TEST_F(MemoryFileTest, FolderThatIsNotThereIsSaidByEachWrite) {
