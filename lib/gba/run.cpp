@@ -144,17 +144,19 @@ Result<DigestChallenge> Run::first_challenge() {
         return *std::exchange(memory_.next_challenge, std::nullopt);
     }
     auto challenge = ub_.ask();
-    const bool perhaps_tmpi = !challenge && (challenge.error().code == Errc::BsfRejected ||
-                                             challenge.error().code == Errc::BsfBadAnswer);
-    if (!memory_.tmpi || !perhaps_tmpi) {
-        return challenge;
+    return challenge || !gives_up_tmpi(challenge.error()) ? challenge : ub_.ask();
+}
+
+// DRAFT-GAP(unknown-tmpi): how a BSF says that it does not know a TMPI. Ours answers 401 without
+// RAND and AUTN; whatever else is no challenge is taken for the same, once.
+bool Run::gives_up_tmpi(const Error& error) {
+    if (!memory_.tmpi || (error.code != Errc::BsfRejected && error.code != Errc::BsfBadAnswer)) {
+        return false;
     }
-    // DRAFT-GAP(unknown-tmpi): how a BSF says that it does not know a TMPI. Ours answers 401
-    // without RAND and AUTN; whatever else is no challenge is taken for the same, once.
     log(LogLevel::Notice, "the BSF does not take the TMPI: with the IMPI again");
     memory_.tmpi.reset();
     ub_.identify_as(settings_.impi);
-    return ub_.ask();
+    return true;
 }
 
 Result<DigestChallenge> Run::resynchronise(const DigestChallenge& refused,
@@ -283,12 +285,17 @@ Result<Context> Run::execute() {
                     "RES is short enough to be found from one captured answer: use TLS");
             }
             const BootTime asked_at = clock_.boot_now();
-            auto answered = MTKEY_TRY(ub_.answer(challenge, answer.res, settings_.require_rspauth));
-            if (const auto* accepted = std::get_if<Ub::Accepted>(&answered)) {
+            auto answered = ub_.answer(challenge, answer.res, settings_.require_rspauth);
+            if (!answered && challenge.kept && gives_up_tmpi(answered.error())) {
+                next = MTKEY_TRY(ub_.ask());
+            } else if (!answered) {
+                return std::unexpected(std::move(answered).error());
+            } else if (const auto* accepted = std::get_if<Ub::Accepted>(&*answered)) {
                 return complete(challenge, std::move(answer), *accepted, asked_at);
+            } else {
+                log(LogLevel::Notice, "the challenge that the BSF had announced is stale");
+                next = std::move(std::get<DigestChallenge>(*answered));
             }
-            log(LogLevel::Notice, "the challenge that the BSF had announced is stale");
-            next = std::move(std::get<DigestChallenge>(answered));
         }
         if (next.aka == challenge.aka) {
             return fail(Errc::BsfBadAnswer, "the challenge that has just been answered, again");

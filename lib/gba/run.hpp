@@ -40,6 +40,8 @@ private:
     [[nodiscard]] Result<void> choose_mode();
     /// The one that was kept, or one that the BSF is asked for.
     [[nodiscard]] Result<DigestChallenge> first_challenge();
+    /// The BSF may have refused a TMPI that it does not know: true, once, and from now on the IMPI.
+    [[nodiscard]] bool gives_up_tmpi(const Error& error);
     /// The command that belongs to card and challenge.
     [[nodiscard]] Result<CardOutcome> authenticate(const DigestChallenge& challenge);
     /// RUN GSM ALGORITHM of a SIM; gba_2g.cpp.

@@ -59,7 +59,7 @@ void BootstrapBudget::restore(std::vector<BegunRun> runs) {
     for (auto& run : runs_) {
         run.at = std::min(run.at, now);
     }
-    std::ranges::stable_sort(runs_, {}, &BegunRun::at);
+    std::ranges::sort(runs_, {}, &BegunRun::at);
     trim();
 }
 

@@ -69,6 +69,8 @@ class Options:
     record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
     runs: Optional[int] = 1000  # bootstrappings a minute, hour and day that devices may cause; None = the daemon's defaults
     log_level: str = "debug"
+    bsf_settings: dict[str, object] = field(default_factory=dict)  # more keys of bsf.toml
+    daemon_bsf: dict[str, object] = field(default_factory=dict)  # more keys of mtkeyd.toml's [bsf]
     set_clock: bool = False  # Rig.set_clock() moves the daemon's wall clock
 
     # A real card, an operator's BSF (tools/demo)

@@ -68,6 +68,7 @@ class Rig:
         self.devices: list[Device] = []
         self.ub: Optional[Recorder] = None
         self.modem: Optional[Path] = None  # its tty
+        self.bsf_fault = ""
         self.warnings: list[str] = []  # what a user of this machine should know
         self._stack = ExitStack()
         self.environment = {name: text for name, text in os.environ.items() if name not in FOREIGN}
@@ -159,9 +160,10 @@ class Rig:
         known_as = alias or name
         return self._adopt(Party(known_as, [self.program(name), *arguments], self.log(known_as), **how))
 
-    def _start_server(self, name: str, config: Path, **how: Any) -> Party:
+    def _start_server(self, name: str, config: Path, *arguments: str, **how: Any) -> Party:
         """One that reads a configuration and reports the draft's steps."""
-        return self._start_party(name, "--config", str(config), *self._report_steps(), pass_fds=(self.steps.fd,), **how)
+        return self._start_party(name, "--config", str(config), *arguments, *self._report_steps(),
+                                 pass_fds=(self.steps.fd,), **how)
 
     def _report_steps(self) -> list[str]:
         return ["--steps-fd", str(self.steps.fd)]
@@ -237,7 +239,8 @@ class Rig:
     def _start_bsf_program(self, name: str, ports: tuple[int, int]) -> tuple[int, int]:
         config = self._write(f"{name}.toml", settings.bsf(self.options, self._subscribers_file(), self.bsf_certificate,
                                                           self.operator_ca.certificate, ports))
-        ready = self._start_server("mtkey-bsf", config, alias=name).ready()
+        arguments = ["--fault", self.bsf_fault] if self.bsf_fault else []
+        ready = self._start_server("mtkey-bsf", config, *arguments, alias=name).ready()
         return int(ready["ub_port"]), int(ready["zn_port"])
 
     def start_bsf(self, ports: tuple[int, int] = (0, 0)) -> None:
@@ -248,8 +251,9 @@ class Rig:
             self.ub = Recorder(("127.0.0.1", self.bsf_ports[0]))
             self._stack.callback(self.ub.close)
 
-    def restart_bsf(self) -> None:
-        """On the same ports, with everything forgotten."""
+    def restart_bsf(self, fault: str = "") -> None:
+        """On the same ports, with everything forgotten; `fault`: as `mtkey-bsf --fault` names them."""
+        self.bsf_fault = fault
         self.parties["mtkey-bsf"].stop()
         self.start_bsf(self.bsf_ports)
 

@@ -47,7 +47,8 @@ def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Pa
         ports: tuple[int, int] = (0, 0)) -> str:
     fqdn, naf = options.subscriber.bsf_fqdn, options.subscriber.naf_fqdn
     tls = table("[ub.tls]", **keys_of(zn)) if options.is_2g else ""
-    return (table("", fqdn=fqdn, subscribers=subscribers_file, lifetime_seconds=options.lifetime_seconds) +
+    return (table("", fqdn=fqdn, subscribers=subscribers_file, lifetime_seconds=options.lifetime_seconds,
+                  **options.bsf_settings) +
             table("[ub]", listen=f"127.0.0.1:{ports[0]}") + tls +
             table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, revocation="none", **keys_of(zn)) +
             table("[[zn.naf]]", client=naf, fqdns=[naf]))
@@ -108,7 +109,7 @@ def daemon(options: Options, bus: str, bsf_settings: dict[str, Any], ttys: list[
     text = (table("", state_dir=state_dir) + table("[bus]", address=bus) + uicc(options, pin_file, modem) +
             table("[gba]", mode="prefer-uicc", allow_downgrade=False, allow_2g=options.is_2g and options.allow_2g,
                   runs_per_minute=options.runs, runs_per_hour=options.runs, runs_per_day=options.runs) +
-            table("[bsf]", require_rspauth=True, **bsf_settings) +
+            table("[bsf]", **{"require_rspauth": True, **bsf_settings, **options.daemon_bsf}) +
             table("[[naf]]", fqdn=options.subscriber.naf_fqdn, ua=UA))
     if options.rules:
         for device_id in device_ids:

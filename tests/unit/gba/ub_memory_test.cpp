@@ -303,6 +303,26 @@ TEST(NextNonce, StaleOne) {
     EXPECT_EQ(context->counts().http_exchanges, 2U);
 }
 
+// A BSF that has forgotten all: what it announced, and who has that TMPI.
+TEST(NextNonce, StaleUnderAnUnknownTmpi) {
+    Announced run;
+    run.memory.tmpi = kTmpi;
+    run.card.expect(dd_next(), dd_answer());
+    run.http.expect(HttpRequest{}, unknown_tmpi());
+    run.http.expect(HttpRequest{}, third_challenge());
+    run.card.expect(kDdThird, dd_answer());
+    run.http.expect(accepting_with(kGbaU));
+    const auto context = run.start();
+    ASSERT_TRUE(context) << describe(context.error());
+    EXPECT_TRUE(run.finished()) << run.card.trouble();
+    EXPECT_EQ(context->counts().bootstrapping_authenticates, 2U);
+    EXPECT_EQ(context->counts().http_exchanges, 3U);
+    const auto& requests = run.http.requests();
+    EXPECT_EQ(parameter(requests[requests.size() - 3], "username"), kTmpi);
+    EXPECT_EQ(parameter(requests[requests.size() - 2], "username"), kImpi);
+    EXPECT_EQ(parameter(requests[requests.size() - 1], "username"), kImpi);
+}
+
 // Two challenges are all, whatever the second one meets.
 TEST(NextNonce, StaleOneIsTheOnlyOther) {
     Announced again;
