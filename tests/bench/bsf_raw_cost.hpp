@@ -42,7 +42,6 @@ private:
     sqlite3* connection_ = nullptr;
     sqlite3_stmt* update_ = nullptr;
     sqlite3_stmt* insert_ = nullptr;
-    long long rows_ = 0;
 };
 
 } // namespace mtkey::bench

@@ -55,11 +55,12 @@ protected:
         pass(std::get<Jump>(GetParam()).off);
     }
     void restart() {
-        const auto [how, boot, when] = GetParam();
+        const auto boot = std::get<Boot>(GetParam());
+        const auto when = std::get<When>(GetParam());
         if (when == When::BeforeTheEnd) {
             jump();
         }
-        card.restart(boot == Boot::Same ? "b001" : "b002", [&, boot = boot, when = when] {
+        card.restart(boot == Boot::Same ? "b001" : "b002", [&] {
             if (when == When::WhileOff) {
                 jump();
             }

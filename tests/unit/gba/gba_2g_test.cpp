@@ -53,7 +53,7 @@ TEST(Nonce2g, FortyEightOctetsWithSixteenZeros) {
             octets[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
         }))) << bit;
     }
-    for (const std::size_t size : {0, 16, 32, 33, 47, 49, 64}) {
+    for (const std::size_t size : {0U, 16U, 32U, 33U, 47U, 49U, 64U}) {
         EXPECT_FALSE(parse_2g_nonce(changed([size](Bytes& octets) { octets.resize(size); })))
             << size;
     }

@@ -91,7 +91,7 @@ TEST_F(DatabaseTest, NewFileIsForItsOwnerAlone) {
 
 TEST_F(DatabaseTest, OpenToOthersIsRefused) {
     open().reset();
-    for (const mode_t mode : {0640, 0604, 0620, 0602, 0601}) {
+    for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0601U}) {
         ASSERT_EQ(::chmod(path.c_str(), mode), 0);
         EXPECT_EQ(refusal().code, Errc::NotAuthorized) << std::oct << mode;
         EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("chmod 600")));
