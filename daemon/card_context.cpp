@@ -59,7 +59,7 @@ Result<void> CardWork::resume() {
     }
     may_resume_ = false;
     const auto remembered = past_.get().context;
-    if (!remembered && past_.origin() == PastKeeper::Origin::Remembered) {
+    if (!remembered && past_.origin() != PastKeeper::Origin::FirstStart) {
         return {}; // there was none, or nobody knows what time it is
     }
     if (remembered) {
@@ -85,10 +85,11 @@ Result<void> CardWork::resume() {
     if (!resumed && ends_card(resumed.error())) {
         return std::unexpected(resumed.error());
     }
-    if (!resumed) {
+    if (!resumed) { // no word on the context
         log_warning("no context resumed from the UICC", resumed.error());
+        return {};
     }
-    if (!resumed || !*resumed) {
+    if (!*resumed) {
         forget_context();
         return {};
     }

@@ -85,6 +85,9 @@ public:
     virtual bool cancel() = 0;
     /// Forgets the context of this B-TID; NotFound when the present one is another's.
     virtual void discard(const std::string& b_tid, std::function<void(Result<void>)> done) = 0;
+    /// The context of this B-TID, if it is remembered over restarts, is so no more: what must not
+    /// be derived from it again is known to this daemon alone.
+    virtual void keep_from_resuming(const std::string& b_tid) = 0;
     /// The system is about to sleep: the run under way ends, the card is left; `done` then.
     virtual void prepare_for_sleep(std::function<void()> done) = 0;
     virtual void wake_up() = 0;

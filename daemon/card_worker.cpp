@@ -18,6 +18,7 @@ CardWorker::CardWorker(Reactor& reactor, const Config& config, const Clock& cloc
                        RandomSource& random, PastKeeper& past, CardPorts ports)
     : reactor_(reactor),
       clock_(clock),
+      past_(past),
       gate_(config.gba.limits, clock, random, past),
       ports_(std::move(ports)),
       work_(config, clock, random, interruption_, past, ports_) {

@@ -45,6 +45,7 @@ public:
     void send_pin(SecretBytes pin, std::function<void(Result<void>)> done) override;
     bool cancel() override;
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override;
+    void keep_from_resuming(const std::string& b_tid) override { past_.forget_context(b_tid); }
     void prepare_for_sleep(std::function<void()> done) override;
     void wake_up() override;
 
@@ -67,6 +68,7 @@ private:
     bool running_ = false; ///< a bootstrapping is queued or under way
     std::vector<std::function<void(Result<void>)>> waiters_;
     std::uint64_t refused_ = 0; ///< runs that the gate has not let through
+    PastKeeper& past_;
     RunGate gate_;
 
     Interruption interruption_;

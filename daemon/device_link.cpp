@@ -91,9 +91,16 @@ void DeviceLink::pump() {
     while (auto event = session_.next_event()) {
         procedure_.handle(*std::move(event));
     }
+    // A procedure that has its answer at once pumps from within, and may have ended the link.
+    if (closed_) {
+        return;
+    }
     write_some();
     while (auto event = session_.next_event()) { // writing may have found the link ended
         procedure_.handle(*std::move(event));
+    }
+    if (closed_) {
+        return;
     }
     if (session_.finished()) {
         if (output_.empty()) {

@@ -121,22 +121,28 @@ Result<void> Mt::forget(const std::string& device_id) {
     }
     // Also without a key: one may be on its way.
     if (const auto facts = context()) {
-        tombstones_.add(device_id, facts->b_tid);
+        bury(device_id, facts->b_tid);
     }
     if (const auto& former = card_.state().former) {
-        tombstones_.add(device_id, former->b_tid);
+        bury(device_id, former->b_tid);
     }
     end_key(device_id, "forgotten");
     return {};
 }
 
+/// A tombstone, which ends with this daemon: its context must not outlive it.
+void Mt::bury(const std::string& device_id, const std::string& b_tid) {
+    tombstones_.add(device_id, b_tid);
+    card_.keep_from_resuming(b_tid);
+}
+
 void Mt::end_key(const std::string& device_id, const char* why) {
     if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
-        tombstones_.add(device_id, waiting->b_tid);
+        bury(device_id, waiting->b_tid);
         pending_.erase_device(device_id);
     }
     if (const auto* record = store_.find(device_id)) {
-        tombstones_.add(device_id, record->b_tid);
+        bury(device_id, record->b_tid);
         if (const auto erased = store_.erase(device_id); !erased) {
             log_error("key could not be deleted", erased.error());
         }

@@ -104,6 +104,7 @@ private:
     };
     [[nodiscard]] DeviceView view(const std::string& device_id, const Seen& seen) const;
     void end_key(const std::string& device_id, const char* why);
+    void bury(const std::string& device_id, const std::string& b_tid);
     void tell(const std::string& device_id);
     void arm();
 

@@ -34,6 +34,17 @@ keys::BootstrapPast PastKeeper::get() const {
     return past_;
 }
 
+void PastKeeper::forget_context(const std::string& b_tid) {
+    const auto remembered = get().context;
+    if (remembered && remembered->record.b_tid == b_tid) {
+        change([&](auto& past) {
+            if (past.context && past.context->record.b_tid == b_tid) {
+                past.context.reset();
+            }
+        });
+    }
+}
+
 void PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Write write) {
     const std::scoped_lock lock(mutex_);
     // A clock that is set back does not make it earlier.

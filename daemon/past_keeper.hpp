@@ -28,6 +28,8 @@ public:
     enum class Write { Now, WithTheNext };
     /// A memory that fails is said once in the log: what is not written ends with the program.
     void change(const std::function<void(keys::BootstrapPast&)>& how, Write write = Write::Now);
+    /// Of this B-TID, if it is the one that is remembered.
+    void forget_context(const std::string& b_tid);
     /// The time of now, for the next start to compare its clock with.
     void note_time() {
         change([](auto&) {});

@@ -18,6 +18,8 @@ RunGate::RunGate(const keys::RunLimits& limits, const Clock& clock, RandomSource
         break;
     case PastKeeper::Origin::Lost:
         budget_.assume_busy_past();
+        // Written at once: the next start must not find a memory that knows of nothing.
+        past_.change([this](auto& state) { state.runs = budget_.runs(); });
         break;
     }
 }

@@ -56,7 +56,6 @@ Result<int> run_service(const Config& config) {
     log(LogLevel::Notice, "ready", {{"version", MTKEY_VERSION}});
     const int status = reactor.run();
     const bool ended = card.stop();
-    past.change([](auto&) {}); // the latest time that was seen
     // What the worker has left for us holds answers of the bus: they go out, or die, before it
     // does.
     reactor.drain();

@@ -10,6 +10,8 @@ namespace {
 
 constexpr unsigned kIndBits = 5;
 constexpr std::uint64_t kInd = (1U << kIndBits) - 1;
+/// Delta of TS 33.102 clause C.2.1, as annex C.3 recommends it: a card takes no larger step of SEQ.
+constexpr std::int64_t kAcceptedJump = std::int64_t{1} << 28;
 constexpr std::uint64_t kSqn = (std::uint64_t{1} << 48) - 1;
 
 std::uint64_t seq_of(std::uint64_t sqn) {
@@ -49,6 +51,13 @@ Sqn take_sqn(SqnState& state, SqnScheme scheme, UtcTime now) {
 }
 
 void resynchronise_sqn(SqnState& state, SqnScheme scheme, const Sqn& sqn_ms, UtcTime now) {
+    // TS 33.102 clause 6.3.5: one that the card would accept is not taken back. (A delayed AUTS
+    // would have us give a number twice.)
+    const auto ahead = static_cast<std::int64_t>(seq_of(state.next)) -
+                       static_cast<std::int64_t>(seq_of(sqn_to_number(sqn_ms)));
+    if (ahead > 0 && ahead <= kAcceptedJump) {
+        return;
+    }
     state.next = above(sqn_to_number(sqn_ms), scheme);
     state.dif.reset();
     if (scheme == SqnScheme::Time) {

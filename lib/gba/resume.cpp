@@ -25,14 +25,15 @@ std::optional<ContextRecord> record_from(const uicc::Gbabp& gbabp, std::chrono::
                                          const Clock& clock) {
     const auto lifetime = parse_utc(gbabp.lifetime);
     const auto now = clock.utc_now();
-    if (!lifetime || *lifetime <= now) {
+    // A lifetime that lies too far ahead is rather a clock that is behind.
+    if (!lifetime || *lifetime <= now || *lifetime - now > cap) {
         return std::nullopt;
     }
     ContextRecord out;
     out.rand = gbabp.rand;
     out.b_tid = gbabp.b_tid;
     out.created = now;
-    out.expires = now + std::min(*lifetime - now, cap);
+    out.expires = *lifetime;
     out.local_end = out.expires;
     out.deadline = clock.boot_now() + (out.expires - now);
     return out;

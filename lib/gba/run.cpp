@@ -268,7 +268,14 @@ Result<Context> Run::execute() {
     MTKEY_CHECK(choose_mode());
     auto challenge = MTKEY_TRY(first_challenge());
     for (bool second = false;; second = true) {
-        auto outcome = MTKEY_TRY(authenticate(challenge));
+        auto tried = authenticate(challenge);
+        if (!tried && challenge.kept && tried.error().code == Errc::MacFailure) {
+            // Nothing has vouched for it: somebody may have altered it on the way.
+            log(LogLevel::Notice, "the UICC does not believe the challenge that was announced");
+            challenge = MTKEY_TRY(ub_.ask());
+            continue;
+        }
+        auto outcome = MTKEY_TRY(std::move(tried));
         DigestChallenge next;
         if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
             if (second) {

@@ -34,15 +34,14 @@ void RunBackOff::failed(const Error& error, std::optional<std::chrono::seconds> 
     if (first == 0ms) {
         return;
     }
-    delay_ = first == first_ ? std::min<milliseconds>(delay_ * 2, kLongest) : first;
-    first_ = first;
+    // Whatever the causes are: who alternates them waits no shorter.
+    delay_ = std::max(first, std::min<milliseconds>(delay_ * 2, kLongest));
     const auto wait =
         retry_after ? std::clamp<milliseconds>(*retry_after, 1s, kLongest) : jitter(delay_);
     until_ = clock_.boot_now() + wait;
 }
 
 void RunBackOff::reset() {
-    first_ = 0ms;
     delay_ = 0ms;
     until_ = {};
 }

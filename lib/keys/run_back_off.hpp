@@ -31,7 +31,6 @@ private:
     [[nodiscard]] std::chrono::milliseconds jitter(std::chrono::milliseconds delay);
     const Clock& clock_;
     RandomSource& random_;
-    std::chrono::milliseconds first_{0}; ///< of the cause of the last failure; 0 = none
     std::chrono::milliseconds delay_{0};
     BootTime until_{};
 };

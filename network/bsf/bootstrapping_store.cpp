@@ -85,7 +85,8 @@ BootstrappingStore::BootstrappingStore(Database& database, const Clock& clock, s
                       "FROM context WHERE b_tid=? AND expires>? AND deadline>?"),
       by_tmpi_(database,
                "SELECT impi FROM context WHERE tmpi=? AND expires>? AND deadline>? LIMIT 1"),
-      purge_(database, "DELETE FROM context WHERE expires<=? OR deadline<=?"),
+      // A clock that is set deletes nothing: find_ and by_tmpi_ ask both.
+      purge_(database, "DELETE FROM context WHERE deadline<=?"),
       count_(database, "SELECT count(*) FROM context"),
       count_of_(database, "SELECT count(*) FROM context WHERE impi=?"),
       remove_oldest_(database, "DELETE FROM context WHERE b_tid=(SELECT b_tid FROM context WHERE "
@@ -185,7 +186,7 @@ Result<std::size_t> BootstrappingStore::count() {
 
 Result<std::int64_t> BootstrappingStore::purge_locked() {
     Query query(purge_);
-    query.bind(seconds(clock_.utc_now())).bind(milliseconds(clock_.boot_now()));
+    query.bind(milliseconds(clock_.boot_now()));
     MTKEY_CHECK(query.run());
     return query.changes();
 }

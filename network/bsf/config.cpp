@@ -131,8 +131,10 @@ Result<std::string> read_metrics(ConfigTable metrics) {
     std::string out;
     if (metrics.has("listen")) {
         out = MTKEY_TRY(read_address(metrics, "listen"));
-        if (!out.starts_with("127.") && !out.starts_with("[::1]:") &&
-            !out.starts_with("localhost:")) {
+        // As numbers: a name is whatever the resolver says.
+        const auto host = out.substr(0, out.rfind(':'));
+        if (host.find_first_not_of("0123456789.") == std::string::npos ? !host.starts_with("127.")
+                                                                       : host != "[::1]") {
             return metrics.error("listen", "is not an address of the loopback interface",
                                  "write \"127.0.0.1:port\"");
         }

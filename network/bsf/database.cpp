@@ -42,8 +42,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Missin
     use_wiping_allocator();
     MTKEY_CHECK(prepare_database_file(path, missing));
     sqlite3* connection = nullptr;
+    // "file:..." is a URI for SQLite, and another file than the one that was looked at.
+    const auto plain = path.starts_with('/') ? path : "./" + path;
     const int code = ::sqlite3_open_v2(
-        path.c_str(), &connection,
+        plain.c_str(), &connection,
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, nullptr);
     auto database = std::unique_ptr<Database>(new Database(connection, path));
     if (code != SQLITE_OK) {

@@ -63,7 +63,8 @@ TEST(SqnGeneration, ResynchronisationGoesAboveTheCard) {
     for (const auto scheme : {SqnScheme::FixedInd, SqnScheme::CyclingInd, SqnScheme::Time}) {
         SqnState state{.next = sqn(5000, 0), .dif = {}};
         (void)take(state, scheme, 100);
-        for (const auto ms : {sqn(3, 9), sqn(1ULL << 40, 31)}) {
+        // Ahead of us, and so far behind that the card takes no such step.
+        for (const auto ms : {sqn(6000, 9), sqn(1ULL << 40, 31), sqn(3, 9)}) {
             resynchronise_sqn(state, scheme, sqn_from_number(ms), at(200));
             SqnArray card(sqn_from_number(ms), {.ind_bits = 5, .limit = 1 << 28});
             const auto next = take_sqn(state, scheme, at(200));
@@ -71,6 +72,10 @@ TEST(SqnGeneration, ResynchronisationGoesAboveTheCard) {
             EXPECT_EQ(sqn_to_number(next) / 32, ms / 32 + 1);
         }
     }
+    // What the card would take is not given twice: an AUTS may come late, or again.
+    SqnState kept{.next = sqn(5000, 0), .dif = {}};
+    resynchronise_sqn(kept, SqnScheme::FixedInd, sqn_from_number(sqn(4000, 9)), at(200));
+    EXPECT_EQ(take(kept, SqnScheme::FixedInd, 200), sqn(5000, 0));
     SqnState state{.next = 0, .dif = {}};
     resynchronise_sqn(state, SqnScheme::Time, sqn_from_number(sqn(70, 0)), at(200));
     EXPECT_EQ(take(state, SqnScheme::Time, 210) / 32, 81u) << "DIF is the card's from now on";

@@ -86,6 +86,16 @@ TEST(CardResume, RestartGoesOnWithoutTheNetwork) {
     one.expect_resumed();
 }
 
+TEST(CardResume, NotWhereATombstoneWasSet) {
+    Resumed one;
+    one.card.keep_from_resuming("another@bsf");
+    one.card.restart();
+    one.expect_resumed();
+    one.card.keep_from_resuming(one.b_tid);
+    one.card.restart();
+    one.expect_nothing();
+}
+
 TEST(CardResume, OncePerStart) {
     Resumed one;
     one.card.restart();

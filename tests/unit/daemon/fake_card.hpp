@@ -88,6 +88,7 @@ public:
         done({});
     }
     bool cancel() override { return false; }
+    void keep_from_resuming(const std::string& b_tid) override { not_resumed.push_back(b_tid); }
     void prepare_for_sleep(std::function<void()> done) override {
         asleep = true;
         if (late) {
@@ -130,6 +131,7 @@ public:
 
     CardState state_;
     std::vector<std::string> pins;
+    std::vector<std::string> not_resumed; ///< B-TIDs
     bool late = false;
     std::atomic<bool> asleep = false;
     std::chrono::seconds network_ahead{0}; ///< the BSF's time and ours

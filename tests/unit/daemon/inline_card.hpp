@@ -69,6 +69,9 @@ public:
         look();
         done(result);
     }
+    void keep_from_resuming(const std::string& b_tid) override {
+        life_->past.forget_context(b_tid);
+    }
     void prepare_for_sleep(std::function<void()> done) override {
         life_->work.fall_asleep();
         done();

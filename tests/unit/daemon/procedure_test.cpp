@@ -208,6 +208,8 @@ TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
     const auto key = establish_and_confirm();
     ASSERT_TRUE(mt.forget(kDevice));
     EXPECT_EQ(mt.forget("urn:uuid:unknown").error().code, Errc::UnknownDevice);
+    EXPECT_EQ(std::ranges::count(card.not_resumed, key.answer.b_tid), 2)
+        << "nor after a restart, which knows of no tombstone";
     Link link(*this);
     EXPECT_FALSE(link.key_info().b_tid) << "the same inputs would give the same key";
     const auto again = held(link, link.establish({}));

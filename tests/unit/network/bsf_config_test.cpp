@@ -134,7 +134,7 @@ TEST(BsfConfig, AvCommandStandsAlone) {
 }
 
 TEST(BsfConfig, MetricsOnTheLoopbackAlone) {
-    for (const auto* good : {"127.0.0.1:0", "127.9.9.9:80", "[::1]:9100", "localhost:9100"}) {
+    for (const auto* good : {"127.0.0.1:0", "127.9.9.9:80", "[::1]:9100"}) {
         EXPECT_TRUE(parse_config(with("", std::string("[metrics]\nlisten = \"") + good + "\"\n"),
                                  "bsf.toml"))
             << good;
