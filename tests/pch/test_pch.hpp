@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
-
 // What nearly every test includes by itself too: read once for each test program, where nobody has
-// compiled it before (tools/lib.sh).
+// compiled it before (tools/lib.sh). It is compiled by itself, so without a guard.
 #include <algorithm>
 #include <array>
 #include <chrono>
