@@ -2,12 +2,14 @@
 #include "network/bsf/command_line.hpp"
 
 #include <cstdio>
+#include <new>
+#include <sys/prctl.h>
 
 namespace {
 
 using namespace mtkey;
 
-Result<void> act(const bsf::CommandLine& line) {
+Result<void> act(const bsf::CommandLine& line) try {
     switch (line.action) {
     case bsf::Action::Add:
         return bsf::subscriber_add(line.subscriber);
@@ -21,11 +23,14 @@ Result<void> act(const bsf::CommandLine& line) {
         break;
     }
     return bsf::run(line.serve, line.level);
+} catch (const std::bad_alloc&) { // the secure heap has an end
+    return fail(Errc::LimitExceeded, "no memory for the subscribers' keys");
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
+    ::prctl(PR_SET_DUMPABLE, 0); // the subcommands have keys in memory as well: no core
     const auto parsed = bsf::parse_command_line(argc, argv);
     if (parsed && std::holds_alternative<int>(*parsed)) {
         return std::get<int>(*parsed);

@@ -12,7 +12,6 @@
 #include "network/common/program.hpp"
 
 #include <csignal>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 namespace mtkey::bsf {
@@ -110,7 +109,6 @@ Result<Config> configure(const Options& options) {
 
 Result<void> run(const Options& options, LogLevel level) {
     const auto end_signals = network::block_end_signals();
-    ::prctl(PR_SET_DUMPABLE, 0);
     set_log_level(level);
     MTKEY_CHECK(init_secure_heap());
     MTKEY_CHECK(network::use_steps_fd(options.steps_fd));

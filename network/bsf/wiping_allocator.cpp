@@ -69,7 +69,9 @@ void use_wiping_allocator() {
     std::call_once(once, [] {
         static const sqlite3_mem_methods methods{allocate, release, reallocate, size,
                                                  round_up, begin,   end,        nullptr};
-        [[maybe_unused]] const int code = ::sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+        [[maybe_unused]] int code = ::sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+        // Else its first pages are one block, and are used again as they are.
+        code += ::sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
         assert(code == SQLITE_OK); // nobody else in the process has begun with SQLite
     });
 }
