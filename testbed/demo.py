@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/demo: the key establishment of 3GPP TS 33.259 on this machine, every party a process of its own."""
 import argparse
+import faulthandler
 import json
 import os
 import shlex
@@ -140,8 +141,8 @@ def play(rig: Rig, screen: Screen) -> None:
         ("forget it, then establish anew", shlex.join(rig.device_command(device, "forget", "--all"))),
         ("logs and settings", f"ls {rig.folder} {rig.folder}/logs"),
     ] + ([("the virtual card for your own PC/SC program", export)] if export else []))
-    while True:
-        signal.pause()
+    while True:  # not pause(): a signal just before it would be slept through
+        time.sleep(0.1)
 
 
 def run(options: argparse.Namespace, screen: Screen, outcome: Outcome) -> None:
@@ -202,6 +203,7 @@ def again(rig: Rig, screen: Screen, report: dict[str, Any]) -> bool:
 
 def main() -> int:
     options = arguments()
+    faulthandler.enable()  # where it hangs, if it does: kill -ABRT
     def interrupt(number: int, _: object) -> None:
         raise Interrupted(number)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -91,6 +91,9 @@ public:
             acceptor_.listen(asio::socket_base::max_listen_connections, code);
         }
         if (!code) {
+            acceptor_.non_blocking(true, code);
+        }
+        if (!code) {
             port_ = acceptor_.local_endpoint(code).port();
         }
         if (code) {
@@ -210,34 +213,29 @@ private:
     }
 
     /// One operation that leads to the next connection; none once stop() has closed the acceptor.
+    /// It waits before it accepts: without a free descriptor accept(2) fails though nobody is there.
     void listen_on() {
         if (!acceptor_.is_open()) {
             return;
         }
-        if (connections_.size() < settings_.max_connections) {
-            acceptor_.async_accept([this, round = round_](error_code code, tcp::socket socket) {
-                accepted(round, code, std::move(socket));
-            });
-            return;
-        }
-        // Full. Somebody who waits for us gets the place of the one who has been idle longest.
         acceptor_.async_wait(tcp::acceptor::wait_read, [this, round = round_](error_code code) {
             if (code == asio::error::operation_aborted || round != round_) {
                 return;
             }
-            if (connections_.size() >= settings_.max_connections && !close_longest_idle()) {
-                full_ = true; // ended() goes on
-            } else {
+            if (connections_.size() < settings_.max_connections) {
+                accept();
+            } else if (close_longest_idle()) { // somebody waits for its place
                 listen_on();
+            } else {
+                full_ = true; // ended() goes on
             }
         });
     }
 
-    void accepted(unsigned round, error_code code, tcp::socket socket) {
-        // Closed: stop() has been here, and would not know of one more connection.
-        if (code == asio::error::operation_aborted || !acceptor_.is_open()) {
-            return;
-        }
+    void accept() {
+        error_code code;
+        tcp::socket socket(io_);
+        acceptor_.accept(socket, code); // not blocking: who was there may have gone
         if (code == asio::error::no_descriptors || code == asio::error::no_buffer_space ||
             code == asio::error::no_memory ||
             code == error_code(ENFILE, boost::system::system_category())) {
@@ -245,7 +243,7 @@ private:
             log(LogLevel::Warning, "cannot accept a connection", {{"reason", code.message()}});
             close_longest_idle();
             pause_.expires_after(kAcceptPause);
-            pause_.async_wait([this, round](error_code stopped) {
+            pause_.async_wait([this, round = round_](error_code stopped) {
                 if (!stopped && round == round_) {
                     listen_on();
                 }
@@ -255,9 +253,7 @@ private:
         if (!code) {
             welcome(std::move(socket));
         }
-        if (round == round_) {
-            listen_on();
-        }
+        listen_on();
     }
 
     /// Whoever connects is judged by the list that stands in the file now.

@@ -238,26 +238,51 @@ TEST(Server, WaitsWhenAllPlacesAreServed) {
     EXPECT_EQ(inside, 3);
 }
 
+/// No descriptor is left for as long as it lives, but for those that are given up by `all.pop_back()`.
+struct NoDescriptors {
+    NoDescriptors() {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+        rlimit low = before;
+        low.rlim_cur = 64;
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+        for (int one = ::open("/dev/null", O_RDONLY | O_CLOEXEC); one >= 0;
+             one = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+            all.emplace_back(one);
+        }
+    }
+    ~NoDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+    rlimit before{};
+    std::vector<UniqueFd> all;
+};
+
 // Threat V2: accept() without descriptors neither spins nor ends the server.
 TEST(Server, SurvivesWithoutDescriptors) {
     const auto server = serve();
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    rlimit low = before;
-    low.rlim_cur = 64;
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
-    std::vector<UniqueFd> all;
-    for (int one = ::open("/dev/null", O_RDONLY | O_CLOEXEC); one >= 0;
-         one = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
-        all.emplace_back(one);
+    {
+        const NoDescriptors now;
+        const auto address = fakes::loopback(server->port());
+        ASSERT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+                  0);
+        raw_send(fd.get(), "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        EXPECT_FALSE(raw_ended(fd.get(), 150)) << "was accepted, or thrown out";
     }
+    EXPECT_TRUE(raw_receive(fd.get()).starts_with("HTTP/1.1 200 "));
+}
+
+// Nobody waits behind it: it must not lose its place to nobody.
+TEST(Server, ServesTheOneWhoGetsTheLastDescriptor) {
+    const auto server = serve();
+    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    NoDescriptors now;
     const auto address = fakes::loopback(server->port());
     ASSERT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    now.all.pop_back();
+    EXPECT_FALSE(raw_ended(fd.get(), 300)) << "thrown out";
     raw_send(fd.get(), "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    EXPECT_EQ(raw_receive(fd.get(), "", 150), "") << "was accepted";
-    all.clear();
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     EXPECT_TRUE(raw_receive(fd.get()).starts_with("HTTP/1.1 200 "));
 }
 
