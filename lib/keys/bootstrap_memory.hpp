@@ -35,7 +35,7 @@ struct BootstrapPast {
 };
 inline constexpr std::size_t kMostRuns = 1000; ///< what a limit may be set to, too
 inline constexpr std::size_t kMostWithoutGba = 16;
-inline constexpr std::size_t kBootstrapPastLimit = 64 * 1024;
+inline constexpr std::size_t kBootstrapPastLimit = 65535; ///< what two octets count
 
 /// Text, a line a fact, with a version in front and SHA-256 behind: that finds accidents, not
 /// forgers. Malformed for anything that encode_bootstrap_past() would not have written.

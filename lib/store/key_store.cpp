@@ -66,13 +66,20 @@ Result<void> MemoryKeyStore::put(KeyRecord record) {
     return {};
 }
 
-Result<void> MemoryKeyStore::erase(std::string_view device_id) {
-    const auto found = std::ranges::find(records_, device_id, &KeyRecord::device_id);
-    if (found == records_.end()) {
-        return fail(Errc::NotFound, "no key of device " + std::string(device_id));
-    }
-    records_.erase(found);
+Result<void> MemoryKeyStore::end(std::span<const std::string> device_ids,
+                                 std::vector<Tombstone> tombstones) {
+    std::erase_if(records_, [&](const KeyRecord& record) {
+        return std::ranges::find(device_ids, record.device_id) != device_ids.end();
+    });
+    tombstones_ = std::move(tombstones);
     return {};
+}
+
+void MemoryKeyStore::used(std::string_view device_id, UtcTime now) {
+    const auto found = std::ranges::find(records_, device_id, &KeyRecord::device_id);
+    if (found != records_.end()) {
+        found->last_used = now;
+    }
 }
 
 const KeyRecord* MemoryKeyStore::find(std::string_view device_id) const {

@@ -57,6 +57,13 @@ struct KeyRecord {
     }
 };
 
+/// A tuple of one Ks epoch of which no key is derived again.
+struct Tombstone {
+    std::string device_id; ///< empty: no device of this B-TID
+    std::string b_tid;
+    bool operator==(const Tombstone&) const = default;
+};
+
 /// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
 /// put() and erase() return after the change is as durable as the store makes it: only then may a
 /// peer be answered.
@@ -66,16 +73,22 @@ public:
     /// Replaces the record of this Device_ID. LimitExceeded when full (confirmed records are never
     /// evicted).
     [[nodiscard]] virtual Result<void> put(KeyRecord record) = 0;
-    /// NotFound. On any other failure the record is still there, but revoked: it is used no more,
-    /// and a restart may bring it back until erase() has succeeded.
-    [[nodiscard]] virtual Result<void> erase(std::string_view device_id) = 0;
-    /// Borrowed until the next call of put or erase; null when there is none.
+    /// Of these devices no key is left, and `tombstones` are remembered in the place of those of
+    /// before: one change. Unknown devices are no error. On failure their records are still there,
+    /// but revoked: they are used no more, and a restart may bring them back until end() succeeds.
+    [[nodiscard]] virtual Result<void> end(std::span<const std::string> device_ids,
+                                           std::vector<Tombstone> tombstones) = 0;
+    [[nodiscard]] virtual std::vector<Tombstone> tombstones() const = 0;
+    /// KeyRecord::last_used; on the disk with the next change.
+    virtual void used(std::string_view device_id, UtcTime now) = 0;
+    /// Borrowed until the next change; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
 };
 
 /// What the stores share.
-[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id);
+[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records,
+                                    std::string_view device_id);
 [[nodiscard]] std::vector<const KeyRecord*> pointers(std::span<const KeyRecord> records);
 [[nodiscard]] std::unexpected<Error> full(std::size_t limit);
 
@@ -84,14 +97,17 @@ class MemoryKeyStore final : public KeyStore {
 public:
     explicit MemoryKeyStore(std::size_t limit = 256) : limit_(limit) {}
     [[nodiscard]] Result<void> put(KeyRecord record) override;
-    [[nodiscard]] Result<void> erase(std::string_view device_id) override;
+    [[nodiscard]] Result<void> end(std::span<const std::string> device_ids,
+                                   std::vector<Tombstone> tombstones) override;
+    [[nodiscard]] std::vector<Tombstone> tombstones() const override { return tombstones_; }
+    void used(std::string_view device_id, UtcTime now) override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
-    void clear() { records_.clear(); } ///< wipes all keys
 
 private:
     std::size_t limit_;
     std::vector<KeyRecord> records_;
+    std::vector<Tombstone> tombstones_;
 };
 
 } // namespace mtkey::store

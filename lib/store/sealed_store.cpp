@@ -121,23 +121,39 @@ Result<void> SealedKeyStore::put(KeyRecord record) try {
     return out_of_memory();
 }
 
+Result<void> SealedKeyStore::end(std::span<const std::string> device_ids,
+                                 std::vector<Tombstone> tombstones) try {
+    auto after = snapshot_.memory;
+    after.tombstones = std::move(tombstones);
+    return end_all(device_ids, std::move(after));
+} catch (const std::bad_alloc&) { // nothing has changed yet
+    revoke(device_ids);
+    return out_of_memory();
+}
+
 Result<void> SealedKeyStore::erase(std::string_view device_id) try {
     if (find(device_id) == nullptr) {
         return fail(Errc::NotFound, "no key of device " + std::string(device_id));
     }
     const std::array one{std::string(device_id)};
-    return erase_all(one, snapshot_.memory);
+    return end_all(one, snapshot_.memory);
 } catch (const std::bad_alloc&) {
     place_of(device_id)->state = KeyState::Revoked;
     return out_of_memory();
 }
 
-Result<void> SealedKeyStore::erase_all(std::span<const std::string> device_ids, Memory after) try {
-    MTKEY_CHECK(check(after));
+Result<void> SealedKeyStore::end_all(std::span<const std::string> device_ids, Memory after) {
+    if (auto checked = check(after); !checked) {
+        revoke(device_ids);
+        return checked;
+    }
     auto& records = snapshot_.records;
     const auto going = [&](const KeyRecord& record) {
         return std::ranges::find(device_ids, record.device_id) != device_ids.end();
     };
+    if (after == snapshot_.memory && std::ranges::none_of(records, going)) {
+        return {};
+    }
     std::vector<KeyRecord> gone;
     gone.reserve(device_ids.size()); // from here on nothing is allocated but by commit()
     auto kept = records.begin();
@@ -163,13 +179,21 @@ Result<void> SealedKeyStore::erase_all(std::span<const std::string> device_ids, 
         std::ranges::sort(records, {}, &KeyRecord::device_id);
     }
     return done;
-} catch (const std::bad_alloc&) { // nothing has changed yet
+}
+
+void SealedKeyStore::revoke(std::span<const std::string> device_ids) {
     for (auto& record : snapshot_.records) {
         if (std::ranges::find(device_ids, record.device_id) != device_ids.end()) {
             record.state = KeyState::Revoked;
         }
     }
-    return out_of_memory();
+}
+
+void SealedKeyStore::used(std::string_view device_id, UtcTime now) {
+    const auto at = place_of(device_id);
+    if (at != snapshot_.records.end() && at->device_id == device_id) {
+        at->last_used = now;
+    }
 }
 
 const KeyRecord* SealedKeyStore::find(std::string_view device_id) const {

@@ -33,7 +33,7 @@ struct LoadReport {
 
 /// DRAFT-GAP(key-store): the keys of one program in one sealed file (docs/store.md). A change is on
 /// the disk before the call returns, and one that failed did not happen: find() says what a restart
-/// would find (but see KeyStore::erase). Should the disk fail at the very last step and again when
+/// would find (but see KeyStore::end). Should the disk fail at the very last step and again when
 /// the old file is put back, the error says that a restart may find the change done. Without a key
 /// encryption key it all lives in memory only.
 class SealedKeyStore final : public KeyStore {
@@ -44,12 +44,17 @@ public:
 
     /// Beside KeyStore's: StoreFailed, RandomFailed; InvalidArgument for what no file could hold.
     [[nodiscard]] Result<void> put(KeyRecord record) override;
-    [[nodiscard]] Result<void> erase(std::string_view device_id) override;
+    [[nodiscard]] Result<void> end(std::span<const std::string> device_ids,
+                                   std::vector<Tombstone> tombstones) override;
+    [[nodiscard]] std::vector<Tombstone> tombstones() const override {
+        return snapshot_.memory.tombstones;
+    }
+    void used(std::string_view device_id, UtcTime now) override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
 
-    /// Several keys and what is remembered of them, in one change. Unknown devices are no error.
-    [[nodiscard]] Result<void> erase_all(std::span<const std::string> device_ids, Memory after);
+    /// end() of one, with the tombstones that there are. NotFound.
+    [[nodiscard]] Result<void> erase(std::string_view device_id);
     [[nodiscard]] const Memory& memory() const { return snapshot_.memory; }
     [[nodiscard]] Result<void> remember(Memory memory); ///< nothing is written when it is the same
 
@@ -74,6 +79,8 @@ private:
     void adopt(Snapshot snapshot);
     void stamp();
     [[nodiscard]] Result<void> commit();
+    [[nodiscard]] Result<void> end_all(std::span<const std::string> device_ids, Memory after);
+    void revoke(std::span<const std::string> device_ids);
     [[nodiscard]] std::vector<KeyRecord>::iterator place_of(std::string_view device_id);
 
     StoreParts parts_;

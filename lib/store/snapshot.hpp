@@ -11,13 +11,6 @@
 
 namespace mtkey::store {
 
-/// A tuple of one Ks epoch of which no key is derived again.
-struct Tombstone {
-    std::string device_id; ///< empty: no device of this B-TID
-    std::string b_tid;
-    bool operator==(const Tombstone&) const = default;
-};
-
 /// What a program must remember besides keys.
 struct Memory {
     std::string uicc; ///< identity of the last UICC, hashed
@@ -39,7 +32,7 @@ struct Snapshot {
 
 inline constexpr std::size_t kMostRecords = 256;
 inline constexpr std::size_t kMostTombstones = 2048;
-inline constexpr std::size_t kMostBootstrap = 4096; ///< octets of Memory::bootstrap
+inline constexpr std::size_t kMostBootstrap = 65535; ///< octets of Memory::bootstrap
 
 /// InvalidArgument names the field that no file could hold.
 [[nodiscard]] Result<void> check(const KeyRecord& record);

@@ -27,9 +27,11 @@ TEST(MemoryKeyStore, KeepsOneRecordForEachDevice) {
     ASSERT_NE(store.find("a"), nullptr);
     EXPECT_EQ(store.find("a")->ks_local_mt.reveal()[0], 3);
     EXPECT_EQ(store.find("c"), nullptr);
-    ASSERT_TRUE(store.erase("a"));
+    const std::array going{std::string("a"), std::string("unknown")};
+    ASSERT_TRUE(store.end(going, {{"a", "t"}}));
     EXPECT_EQ(store.find("a"), nullptr);
-    EXPECT_EQ(store.erase("a").error().code, Errc::NotFound);
+    EXPECT_NE(store.find("b"), nullptr);
+    EXPECT_EQ(store.tombstones(), (std::vector<Tombstone>{{"a", "t"}}));
 }
 
 TEST(MemoryKeyStore, FullStoreEvictsNobody) {

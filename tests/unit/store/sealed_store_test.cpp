@@ -155,13 +155,14 @@ TEST_F(SealedStore, ErasesManyAtOnce) {
     }
     const auto generation = store->generation();
     const std::vector<std::string> going{"d", "b", "unknown"};
-    Memory after{.uicc = "new", .bootstrap = {}, .tombstones = {{"b", "t"}, {"d", "t"}}};
-    ASSERT_TRUE(store->erase_all(going, after));
+    const std::vector<Tombstone> tombstones{{"b", "t"}, {"d", "t"}};
+    ASSERT_TRUE(store->end(going, tombstones));
     EXPECT_EQ(store->generation(), generation + 1) << "one write";
     const auto again = machine.start();
     EXPECT_EQ(keys_of(*again), (Keys{{"a", 1}, {"c", 1}}));
-    EXPECT_EQ(again->memory(), after);
-    ASSERT_TRUE(again->remember(after));
+    EXPECT_EQ(again->tombstones(), tombstones);
+    ASSERT_TRUE(again->remember(again->memory()));
+    ASSERT_TRUE(again->end(going, tombstones));
     EXPECT_EQ(again->generation(), generation + 1) << "nothing new, nothing written";
 }
 
@@ -302,8 +303,8 @@ TEST_F(SealedStore, OlderCopyAfterARebootIsForTheProgramToSee) {
         ASSERT_TRUE(store->remember({.uicc = "u1", .bootstrap = {1}, .tombstones = {}}));
         ASSERT_TRUE(store->put(record("revoked", 1)));
         old = machine.file();
-        ASSERT_TRUE(store->erase_all(std::array<std::string, 1>{"revoked"},
-                                     {.uicc = "u1", .bootstrap = {2}, .tombstones = {}}));
+        ASSERT_TRUE(store->erase("revoked"));
+        ASSERT_TRUE(store->remember({.uicc = "u1", .bootstrap = {2}, .tombstones = {}}));
     }
     machine.reboot(1h);
     machine.set_file(old);

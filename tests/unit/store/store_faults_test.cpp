@@ -112,9 +112,7 @@ const std::array kOperations{
     Operation{"erase", false, [](SealedKeyStore& store, Machine&) { return store.erase("a"); }},
     Operation{"erase many", false,
               [](SealedKeyStore& store, Machine&) {
-                  return store.erase_all(
-                      std::array<std::string, 2>{"a", "b"},
-                      {.uicc = "u", .bootstrap = {}, .tombstones = {{"a", "t"}}});
+                  return store.end(std::array<std::string, 2>{"a", "b"}, {{"a", "t"}});
               }},
     Operation{"remember", false,
               [](SealedKeyStore& store, Machine&) {

@@ -103,9 +103,10 @@ const std::array kOperations{
               }},
     Operation{"erase many",
               [](SealedKeyStore& store, Machine&) {
-                  return once(Memory{.uicc = "u", .bootstrap = {1}, .tombstones = {}},
-                              [&store, ids = std::array<std::string, 2>{"a", "b"}](Memory after) {
-                                  return store.erase_all(ids, std::move(after));
+                  return once(std::vector<Tombstone>{{"a", "t"}},
+                              [&store, ids = std::array<std::string, 2>{"a", "b"}](
+                                  std::vector<Tombstone> tombstones) {
+                                  return store.end(ids, std::move(tombstones));
                               });
               }},
     Operation{"remember",
