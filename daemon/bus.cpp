@@ -2,6 +2,7 @@
 #include "daemon/bus.hpp"
 
 #include "daemon/bus_objects.hpp"
+#include "daemon/bus_store.hpp"
 #include "daemon/sleep_watch.hpp"
 
 #include <algorithm>
@@ -25,17 +26,21 @@ void quietly(Work work) {
 
 class Bus::Impl {
 public:
-    Impl(Reactor& reactor, Mt& mt, TransportHost& transports, const std::string& address,
-         OwnUser own_user)
+    Impl(Reactor& reactor, Mt& mt, TransportHost& transports, KeyKeeper& keeper,
+         const std::string& address, OwnUser own_user)
         : reactor_(reactor),
           mt_(mt),
+          keeper_(keeper),
           connection_(address.empty() ? sdbus::createSystemBusConnection()
                                       : sdbus::createSessionBusConnectionWithAddress(address)),
           authorisation_(*connection_, own_user),
-          context_{*connection_, mt, transports, authorisation_, [this] { return session_path_; }},
+          context_{*connection_,   mt,
+                   transports,     keeper,
+                   authorisation_, [this] { return session_path_; }},
           sleep_(*connection_, mt.card()),
           timer_(reactor.timer()) {
         manager_ = std::make_unique<ManagerObject>(context_);
+        store_ = std::make_unique<StoreObject>(context_);
         for (const auto& view : transports.views()) {
             transports_[view.name] = std::make_unique<TransportObject>(context_, view.name);
         }
@@ -47,6 +52,9 @@ public:
         connection_->requestName(kBusName);
         watch_ = reactor_.watch(connection_->getEventLoopPollData().fd,
                                 [this](bool, bool) { process(); });
+        if (keeper_.info().distrusted) {
+            store_quarantined();
+        }
         process();
     }
 
@@ -158,6 +166,21 @@ public:
         flush();
     }
 
+    void store_quarantined() {
+        quietly([this] {
+            const auto state = keeper_.info();
+            if (!state.distrusted) {
+                return;
+            }
+            manager_->emitStoreQuarantined(std::string(info(state.distrusted->code).name),
+                                           describe(*state.distrusted), state.kept_as);
+            manager_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Manager1",
+                                                              {"StoreState"});
+            store_->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Store1", {"Quarantined"});
+        });
+        flush();
+    }
+
 private:
     void show_uicc() {
         const bool present = !mt_.card().state().reader.empty();
@@ -215,11 +238,13 @@ private:
 
     Reactor& reactor_;
     Mt& mt_;
+    KeyKeeper& keeper_;
     std::unique_ptr<sdbus::IConnection> connection_;
     Authorisation authorisation_;
     std::string session_path_ = "/";
     BusContext context_;
     std::unique_ptr<ManagerObject> manager_;
+    std::unique_ptr<StoreObject> store_;
     std::string shown_state_;
     std::unique_ptr<UiccObject> uicc_;
     UiccObject::All shown_uicc_;
@@ -239,10 +264,11 @@ Bus::Bus(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Bus::~Bus() = default;
 
 Result<std::unique_ptr<Bus>> Bus::create(Reactor& reactor, Mt& mt, TransportHost& transports,
-                                         const std::string& address, OwnUser own_user) {
+                                         KeyKeeper& keeper, const std::string& address,
+                                         OwnUser own_user) {
     try {
         return std::unique_ptr<Bus>(
-            new Bus(std::make_unique<Impl>(reactor, mt, transports, address, own_user)));
+            new Bus(std::make_unique<Impl>(reactor, mt, transports, keeper, address, own_user)));
     } catch (const std::exception& error) {
         return fail(Errc::NotReady, "D-Bus " + (address.empty() ? "system bus" : address) + ": " +
                                         printable(error.what()) +
@@ -260,6 +286,7 @@ MtEvents Bus::events() {
         impl_->procedure_failed(id, error);
     };
     out.bootstrap_failed = [this](const Error& error) { impl_->bootstrap_failed(error); };
+    out.store_quarantined = [this] { impl_->store_quarantined(); };
     return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "daemon/authorisation.hpp"
+#include "daemon/key_keeper.hpp"
 #include "daemon/mt.hpp"
 #include "daemon/reactor.hpp"
 #include "daemon/transport_host.hpp"
@@ -18,7 +19,7 @@ class Bus {
 public:
     /// Connects, exports everything, then takes the name. `address` "" = the system bus.
     static Result<std::unique_ptr<Bus>> create(Reactor& reactor, Mt& mt, TransportHost& transports,
-                                               const std::string& address,
+                                               KeyKeeper& keeper, const std::string& address,
                                                OwnUser own_user = OwnUser::Passes);
     ~Bus();
     Bus(const Bus&) = delete;

@@ -18,6 +18,8 @@
 
 namespace mtkey::daemon {
 
+class KeyKeeper;
+
 inline constexpr const char* kRootPath = "/org/mtkeyd1";
 inline constexpr const char* kUiccPath = "/org/mtkeyd1/uicc/0";
 /// Hash: a Device_ID may hold any printable character, a path may not.
@@ -28,6 +30,7 @@ struct BusContext {
     sdbus::IConnection& connection;
     Mt& mt;
     TransportHost& transports;
+    KeyKeeper& keeper;
     Authorisation& authorisation;
     std::function<std::string()> session_path; ///< of the present session
 };
@@ -42,6 +45,7 @@ public:
     ~ManagerObject() { unregisterAdaptor(); }
     using ObjectHolder::getObject;
     std::string State() override;
+    std::string StoreState() override;
 
 private:
     using Options = std::map<std::string, sdbus::Variant>;

@@ -29,7 +29,8 @@ std::optional<keys::ContextFacts> CardWork::facts() const {
                               .created = context_->created(),
                               .local_end = context_->local_end(),
                               .deadline = context_->deadline(),
-                              .use_deadline = use_deadline_};
+                              .use_deadline = use_deadline_,
+                              .network_ahead = context_->network_ahead()};
 }
 
 gba::Context* CardWork::context_of(const std::string& b_tid) {
@@ -85,6 +86,10 @@ Result<void> CardWork::resume() {
     if (!resumed && ends_card(resumed.error())) {
         return std::unexpected(resumed.error());
     }
+    if (!resumed && resumed.error().code == Errc::BtidStale) {
+        note_contradiction(*remembered);
+        forget_context();
+    }
     if (!resumed) { // no word on the context
         log_warning("no context resumed from the UICC", resumed.error());
         return {};
@@ -101,6 +106,15 @@ Result<void> CardWork::resume() {
     adopt(**std::move(resumed),
           remembered ? remembered->use_deadline : clock_.boot_now() + keys::kLongestUse);
     return {};
+}
+
+/// The UICC has been bootstrapped after what we remember. A run of ours that was cut short may have
+/// done it; when none had begun, what we remember is an old copy, or another terminal has had the
+/// card.
+void CardWork::note_contradiction(const keys::RememberedContext& remembered) {
+    const auto since = remembered.use_deadline - keys::kLongestUse;
+    contradicts_past_ = std::ranges::none_of(
+        past_.get().runs, [&](const keys::BegunRun& run) { return run.at > since; });
 }
 
 void CardWork::adopt(gba::Context context, BootTime use_deadline) {

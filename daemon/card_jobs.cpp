@@ -317,6 +317,7 @@ CardState CardWork::state() const {
         out.mode = context_->mode();
         out.counts = context_->counts();
     }
+    out.contradicts_past = contradicts_past_;
     if (former_) {
         out.former = FormerContext{former_->b_tid(), former_until_};
     }

@@ -48,6 +48,9 @@ struct CardState {
     gba::Mode mode = gba::Mode::GbaMe; ///< of the context
     gba::RunCounts counts;             ///< of the context
     std::optional<FormerContext> former;
+    /// It was bootstrapped after what we remember of it: that, and the store with it, is an old
+    /// copy.
+    bool contradicts_past = false;
     std::optional<Error> last_error;
 };
 std::string_view to_text(CardState::State state); ///< words of Uicc1.State

@@ -264,16 +264,20 @@ Result<TransportConfig> read_transport(ConfigTable table, const std::string& nam
     return out;
 }
 
-/// What systemd has made for us (StateDirectory=), or the usual place.
-std::string default_state_dir() {
-    const char* given = ::secure_getenv("STATE_DIRECTORY");
+/// What systemd has made for us (StateDirectory=, RuntimeDirectory=), or `otherwise`.
+std::string directory_of(const char* variable, const std::string& otherwise) {
+    const char* given = ::secure_getenv(variable);
     const std::string list = given == nullptr ? "" : given;
-    return list.empty() ? "/var/lib/mtkeyd" : list.substr(0, list.find(':'));
+    return list.empty() ? otherwise : list.substr(0, list.find(':'));
 }
 
 Result<Config> read(ConfigTable table) {
     Config out;
-    out.state_dir = table.resolve(MTKEY_TRY(table.text_or("state_dir", default_state_dir())));
+    out.state_dir = table.resolve(
+        MTKEY_TRY(table.text_or("state_dir", directory_of("STATE_DIRECTORY", "/var/lib/mtkeyd"))));
+    out.runtime_dir = table.resolve(
+        MTKEY_TRY(table.text_or("runtime_dir", directory_of("RUNTIME_DIRECTORY", ""))));
+    out.store_key_file = table.resolve(MTKEY_TRY(table.text_or("store_key_file", "")));
     ConfigTable bus = MTKEY_TRY(table.table("bus"));
     out.bus_address = MTKEY_TRY(bus.text_or("address", "system"));
     MTKEY_CHECK(bus.finish());

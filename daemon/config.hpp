@@ -76,6 +76,8 @@ struct TransportConfig {
 struct Config {
     std::string bus_address; ///< "" = the system bus
     std::string state_dir;   ///< "" = nothing outlives the daemon
+    std::string runtime_dir; ///< "" = a store of before in this boot is not told from the last one
+    std::string store_key_file; ///< without systemd: 32 octets, mode 0400; "" = none
     UiccConfig uicc;
     GbaConfig gba;
     BsfConfig bsf;

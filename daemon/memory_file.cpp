@@ -7,13 +7,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <unistd.h>
 
 namespace mtkey::daemon {
-namespace {
-constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
-constexpr std::size_t kBootIdLimit = 64;
-} // namespace
-
 MemoryFile::MemoryFile(const std::string& state_dir)
     : path_(state_dir.empty() ? "" : state_dir + "/bootstrap") {
     if (path_.empty()) {
@@ -45,13 +41,11 @@ Result<void> MemoryFile::store(const keys::BootstrapPast& past) {
                          : write_private_file(path_, as_octets(keys::encode_bootstrap_past(past)));
 }
 
-std::string boot_id() {
-    auto text = read_file(kBootIdFile, kBootIdLimit, Trust::Any);
-    if (!text) {
-        log_warning("this boot cannot be told from another", text.error());
-        return {};
+Result<void> MemoryFile::remove() const {
+    if (!path_.empty() && ::unlink(path_.c_str()) != 0 && errno != ENOENT) {
+        return fail(Errc::StoreFailed, "cannot remove " + path_ + ": " + std::strerror(errno));
     }
-    return text->substr(0, text->find('\n'));
+    return {};
 }
 
 } // namespace mtkey::daemon

@@ -16,12 +16,10 @@ public:
     explicit MemoryFile(const std::string& state_dir);
     [[nodiscard]] Result<std::optional<keys::BootstrapPast>> load() override;
     [[nodiscard]] Result<void> store(const keys::BootstrapPast& past) override;
+    [[nodiscard]] Result<void> remove() const; ///< no error without it
 
 private:
     std::string path_;
 };
-
-/// Of this boot of the system; "" when it does not say.
-[[nodiscard]] std::string boot_id();
 
 } // namespace mtkey::daemon

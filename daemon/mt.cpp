@@ -8,6 +8,18 @@ namespace {
 // Devices that are shown without having a key: strangers must not fill our memory (threats L10).
 constexpr std::size_t kMostSeen = 512;
 constexpr std::size_t kMostStrangers = 32;
+// A store that cannot be written is tried again after this time.
+constexpr std::chrono::minutes kEndAgain{1};
+// So near to the network's time the clock here counts as right.
+constexpr std::chrono::minutes kSameTime{5};
+
+std::vector<store::Tombstone> for_store(const keys::Tombstones& tombstones) {
+    std::vector<store::Tombstone> out;
+    for (const auto& entry : tombstones.all()) {
+        out.push_back({.device_id = entry.device_id, .b_tid = entry.b_tid});
+    }
+    return out;
+}
 } // namespace
 
 std::string_view to_text(CardState::State state) {
@@ -42,6 +54,24 @@ Mt::Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource&
       sweep_timer_(reactor.timer()) {
     for (const auto& rule : config.devices) {
         seen_[rule.device_id].approved = rule.allow;
+    }
+    for (const auto& tombstone : store.tombstones()) {
+        tombstones_.add(tombstone.device_id, tombstone.b_tid);
+    }
+    end_what_no_rule_allows();
+    arm();
+}
+
+/// Of the daemon's last life: the rules may be others now.
+void Mt::end_what_no_rule_allows() {
+    std::vector<std::string> ended;
+    for (const auto* record : store_.all()) {
+        if (!approved(config_.devices, record->device_id, record->transport, record->peer)) {
+            ended.push_back(record->device_id);
+        }
+    }
+    if (!ended.empty()) {
+        static_cast<void>(end_keys(ended, "no rule allows the device"));
     }
 }
 
@@ -84,9 +114,10 @@ DeviceView Mt::view(const std::string& device_id, const Seen& seen) const {
     if (const auto* record = store_.find(device_id)) {
         const bool present =
             card_.state().uicc == record->uicc && card_.state().state == CardState::State::Ready;
-        out.key_state = record->ended(clock_)                 ? "expired"
-                        : present && !record->expired(clock_) ? "established"
-                                                              : "suspended";
+        out.key_state = record->ended(clock_)                       ? "expired"
+                        : record->state == store::KeyState::Revoked ? "revoked"
+                        : present && record->usable(clock_)         ? "established"
+                                                                    : "suspended";
         out.naf = record->naf_fqdn;
         out.expires = record->expires;
     } else if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
@@ -121,34 +152,65 @@ Result<void> Mt::forget(const std::string& device_id) {
     }
     // Also without a key: one may be on its way.
     if (const auto facts = context()) {
-        bury(device_id, facts->b_tid);
+        tombstones_.add(device_id, facts->b_tid);
     }
     if (const auto& former = card_.state().former) {
-        bury(device_id, former->b_tid);
+        tombstones_.add(device_id, former->b_tid);
     }
-    end_key(device_id, "forgotten");
-    return {};
+    return end_keys({device_id}, "forgotten");
 }
 
-/// A tombstone, which ends with this daemon: its context must not outlive it.
-void Mt::bury(const std::string& device_id, const std::string& b_tid) {
-    tombstones_.add(device_id, b_tid);
-    card_.keep_from_resuming(b_tid);
-}
-
-void Mt::end_key(const std::string& device_id, const char* why) {
-    if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
-        bury(device_id, waiting->b_tid);
-        pending_.erase_device(device_id);
-    }
-    if (const auto* record = store_.find(device_id)) {
-        bury(device_id, record->b_tid);
-        if (const auto erased = store_.erase(device_id); !erased) {
-            log_error("key could not be deleted", erased.error());
+Result<void> Mt::forget_all() {
+    std::vector<std::string> all;
+    for (const auto& [device_id, seen] : seen_) {
+        const bool has_key = store_.find(device_id) != nullptr ||
+                             pending_.find_device(device_id, clock_.boot_now()) != nullptr;
+        if (has_key) {
+            all.push_back(device_id);
         }
-        log(LogLevel::Notice, "key ended", {{"device", device_id}, {"why", why}});
     }
-    changed(device_id);
+    return end_keys(all, "all are forgotten");
+}
+
+void Mt::store_emptied() {
+    for (const auto& [device_id, seen] : seen_) {
+        tell(device_id);
+    }
+    if (events_.store_quarantined) {
+        events_.store_quarantined();
+    }
+    arm();
+}
+
+/// With a tombstone for each: what ends is not derived again. Where these do not outlive the
+/// daemon, their contexts must not either.
+Result<void> Mt::end_keys(const std::vector<std::string>& device_ids, const char* why) {
+    for (const auto& device_id : device_ids) {
+        if (const auto* waiting = pending_.find_device(device_id, clock_.boot_now())) {
+            tombstones_.add(device_id, waiting->b_tid);
+            pending_.erase_device(device_id);
+        }
+        if (const auto* record = store_.find(device_id)) {
+            tombstones_.add(device_id, record->b_tid);
+            log(LogLevel::Notice, "key ended", {{"device", device_id}, {"why", why}});
+        }
+    }
+    auto done = store_.end(device_ids, for_store(tombstones_));
+    if (!done) {
+        end_again_ = clock_.boot_now() + kEndAgain;
+        log_error("keys that have ended cannot be deleted now and are not used any more",
+                  done.error());
+    }
+    if (!done || !store_.persistent()) {
+        for (const auto& tombstone : tombstones_.all()) {
+            card_.keep_from_resuming(tombstone.b_tid);
+        }
+    }
+    for (const auto& device_id : device_ids) {
+        tell(device_id);
+    }
+    arm();
+    return done;
 }
 
 void Mt::tell(const std::string& device_id) {
@@ -171,6 +233,11 @@ void Mt::changed(const std::string& device_id) {
     arm();
 }
 
+/// To be deleted: now, or as soon as the store can be written again.
+bool Mt::gone(const store::KeyRecord& record) const {
+    return record.state == store::KeyState::Revoked || record.ended(clock_);
+}
+
 std::optional<BootTime> Mt::next_end() const {
     auto next = pending_.next_end();
     const auto boot = clock_.boot_now();
@@ -183,7 +250,11 @@ std::optional<BootTime> Mt::next_end() const {
         next = next ? std::min(*next, end) : end;
     };
     for (const auto* record : store_.all()) {
-        consider(record->local_end, record->deadline);
+        if (gone(*record)) {
+            consider(UtcTime{}, std::max(record->deadline, end_again_));
+        } else {
+            consider(record->local_end, record->deadline);
+        }
     }
     const auto& facts = card_.state().context;
     if (facts && facts->b_tid != ended_b_tid_) {
@@ -207,14 +278,11 @@ void Mt::sweep() {
     std::vector<std::string> ended;
     std::vector<std::string> shown;
     for (const auto* record : store_.all()) {
-        if (record->ended(clock_)) {
-            ended.push_back(record->device_id);
-        } else {
-            shown.push_back(record->device_id);
-        }
+        auto& list = gone(*record) && clock_.boot_now() >= end_again_ ? ended : shown;
+        list.push_back(record->device_id);
     }
-    for (const auto& device_id : ended) {
-        end_key(device_id, "expired");
+    if (!ended.empty()) {
+        static_cast<void>(end_keys(ended, "its time is over"));
     }
     for (const auto& device_id : shown) {
         tell(device_id);
@@ -249,6 +317,10 @@ void Mt::card_changed() {
     if (state.context && state.context->b_tid != last_b_tid_) {
         last_b_tid_ = state.context->b_tid;
         tombstones_.keep_only(last_b_tid_, state.former ? state.former->b_tid : std::string());
+        if (const auto ahead = state.context->network_ahead;
+            ahead && std::chrono::abs(*ahead) <= kSameTime) {
+            store_.trust_time();
+        }
     }
     if (!state.uicc.empty()) {
         // Another identity: keys of the old one are deleted. The same one: they come back by
@@ -260,8 +332,8 @@ void Mt::card_changed() {
                 foreign.push_back(record->device_id);
             }
         }
-        for (const auto& device_id : foreign) {
-            end_key(device_id, "another UICC");
+        if (!foreign.empty()) {
+            static_cast<void>(end_keys(foreign, "another UICC"));
         }
     }
     for (const auto* record : store_.all()) {

@@ -23,7 +23,7 @@ namespace mtkey::daemon {
 struct DeviceView {
     std::string device_id;
     bool approved = false;
-    std::string key_state; ///< "none", "pending", "established", "expired", "suspended"
+    std::string key_state; ///< "none", "pending", "established", "expired", "suspended", "revoked"
     std::string naf;
     UtcTime expires{};
     UtcTime last_seen{};
@@ -47,6 +47,7 @@ struct MtEvents {
     std::function<void(const Established&)> established;
     std::function<void(const std::string& device_id, const Error&)> procedure_failed;
     std::function<void(const Error&)> bootstrap_failed;
+    std::function<void()> store_quarantined;
 };
 
 /// The mobile terminal: NAF list, approvals, pending and confirmed keys of all devices. Sessions
@@ -81,8 +82,15 @@ public:
     [[nodiscard]] std::vector<DeviceView> devices() const;
     [[nodiscard]] std::optional<DeviceView> device(const std::string& device_id) const;
 
-    /// Deletes key and pending key; a tombstone keeps them from being derived again. UnknownDevice.
+    /// Deletes key and pending key; a tombstone keeps them from being derived again. UnknownDevice;
+    /// StoreFailed: the key is used no more, its deletion is tried again later.
     Result<void> forget(const std::string& device_id);
+    /// Those of all devices. StoreFailed, likewise.
+    Result<void> forget_all();
+    /// The store has been emptied: its keys were those of an old copy.
+    void store_emptied();
+    /// A stored key has served. Written with the next change of the store.
+    void used(const std::string& device_id) { store_.used(device_id, clock_.utc_now()); }
     /// Wipes what has ended by now, shows what may not be used any more, or again, and sets the
     /// timer for what ends next. What the timer does; also for a clock that was set.
     void sweep();
@@ -103,8 +111,9 @@ private:
         std::string transport;
     };
     [[nodiscard]] DeviceView view(const std::string& device_id, const Seen& seen) const;
-    void end_key(const std::string& device_id, const char* why);
-    void bury(const std::string& device_id, const std::string& b_tid);
+    Result<void> end_keys(const std::vector<std::string>& device_ids, const char* why);
+    void end_what_no_rule_allows();
+    [[nodiscard]] bool gone(const store::KeyRecord& record) const;
     void tell(const std::string& device_id);
     void arm();
 
@@ -119,6 +128,7 @@ private:
     keys::Tombstones tombstones_;
     std::map<std::string, Seen> seen_;
     std::map<std::string, DeviceView> told_; ///< as D-Bus knows them
+    BootTime end_again_{};                   ///< no key is deleted before: the store has failed
     std::string ended_b_tid_;                ///< of the context that the card service drops now
     Statistics statistics_;
     std::string last_b_tid_;

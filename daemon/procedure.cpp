@@ -60,6 +60,10 @@ void Procedure::on(const local::ResumeAsked& asked) {
     local::ResumeAnswer answer;
     const store::KeyRecord* found = nullptr;
     for (const auto* record : mt_.store().all()) {
+        // Where no rule allows it, it is as unknown as it will be told with its next request.
+        if (!approved(mt_.config().devices, record->device_id, transport_, peer_)) {
+            continue;
+        }
         const auto tag = kdf::resume_tag(record->key_id, asked.th_conn);
         for (std::size_t i = 0; i < asked.resume.tags.size(); ++i) {
             if (equal_constant_time(tag, asked.resume.tags[i])) {
@@ -80,10 +84,10 @@ void Procedure::on(const local::ResumeAsked& asked) {
     const auto keys = kdf::establishment_keys(found->ks_local_mt, found->th_est);
     using Status = local::ResumeAnswer::Status;
     const auto& card = mt_.card().state();
-    if (found->ended(mt_.clock())) {
+    if (found->ended(mt_.clock()) || found->state == store::KeyState::Revoked) {
         answer.status = Status::Delete;
     } else if (card.state != CardState::State::Ready || card.uicc != found->uicc ||
-               found->expired(mt_.clock())) { // by UTC alone, which may be set right again
+               !found->usable(mt_.clock())) { // by UTC alone, which may be set right again
         answer.status = Status::Wait;
         answer.retry_after = kSuspendedRetry;
     } else {
@@ -95,6 +99,7 @@ void Procedure::on(const local::ResumeAsked& asked) {
     device_id_ = found->device_id;
     if (answer.status == Status::Known) {
         known_ = true;
+        mt_.used(device_id_);
         mt_.count("keys_resumed");
         log(LogLevel::Notice, "stored key recognised", {{"device", device_id_}});
     } else if (answer.status == Status::Delete) {
@@ -297,7 +302,7 @@ void Procedure::on(const local::ConfirmAsked& asked) {
     }
     // The ACK may have been lost: the same establishment again gets the same answer.
     for (const auto* record : mt_.store().all()) {
-        if (record->est_id != asked.confirm.est_id || record->expired(mt_.clock())) {
+        if (record->est_id != asked.confirm.est_id || !record->usable(mt_.clock())) {
             continue;
         }
         const auto keys = kdf::establishment_keys(record->ks_local_mt, record->th_est);
@@ -355,7 +360,8 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
     record.ks_local_mt = pending.ks_local_mt.clone();
     record.th_est = pending.th_est;
     record.est_id = pending.est_id;
-    record.created = now;
+    record.created = pending.created;
+    record.confirmed = now;
     record.key_id = keys.key_id.clone();
     record.expires = expires;
     record.local_end = now + left;

@@ -17,11 +17,20 @@ RunGate::RunGate(const keys::RunLimits& limits, const Clock& clock, RandomSource
         budget_.restore(past_.get().runs);
         break;
     case PastKeeper::Origin::Lost:
-        budget_.assume_busy_past();
-        // Written at once: the next start must not find a memory that knows of nothing.
-        past_.change([this](auto& state) { state.runs = budget_.runs(); });
+        assume_busy_past();
         break;
     }
+}
+
+/// Written at once: the next start must not find a memory that knows of nothing.
+void RunGate::assume_busy_past() {
+    std::vector<keys::BegunRun> runs;
+    {
+        const std::scoped_lock lock(mutex_);
+        budget_.assume_busy_past();
+        runs = budget_.runs();
+    }
+    past_.change([&](auto& past) { past.runs = std::move(runs); });
 }
 
 Result<void> RunGate::admit(const RunRequest& request,

@@ -30,6 +30,8 @@ public:
     void ended(const Result<void>& result, std::optional<std::chrono::seconds> retry_after = {});
     /// This card is there; another one than the last has done nothing wrong yet.
     void met(const std::string& uicc);
+    /// What is remembered of the past is not to be believed.
+    void assume_busy_past();
 
 private:
     const Clock& clock_;

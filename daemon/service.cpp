@@ -1,46 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/service.hpp"
 
+#include "base/boot_id.hpp"
+#include "base/encoding.hpp"
 #include "base/random.hpp"
 #include "daemon/bus.hpp"
 #include "daemon/card_worker.hpp"
 #include "daemon/clock_watch.hpp"
-#include "daemon/memory_file.hpp"
+#include "daemon/key_keeper.hpp"
 #include "daemon/mt.hpp"
 #include "daemon/past_keeper.hpp"
 #include "daemon/reactor.hpp"
 #include "daemon/transport_host.hpp"
-#include "store/key_store.hpp"
 
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+#include <utility>
 
 namespace mtkey::daemon {
 namespace {
 // Devices get this long to take our BYE.
 constexpr std::chrono::milliseconds kGoodbye{300};
+// What a reboot with a clock that was set back is measured by (docs/store.md section 7).
+constexpr std::chrono::hours kNoteTime{1};
+
+/// Writes down how late it is, hour by hour.
+void note_time_again(Reactor::Timer& timer, KeyKeeper& keeper, const Clock& clock) {
+    timer.at(clock.boot_now() + kNoteTime, [&timer, &keeper, &clock] {
+        if (const auto noted = keeper.note_time(); !noted) {
+            log_warning("the key store cannot be written", noted.error());
+        }
+        note_time_again(timer, keeper, clock);
+    });
+}
+/// Rollback that only the UICC can tell (docs/store.md section 6).
+void forget_old_copy(KeyKeeper& keeper, Mt& mt, CardWorker& card) {
+    const Error why{Errc::BtidStale, 0,
+                    "the UICC has been bootstrapped since this key store was written: it is an old "
+                    "copy, or another terminal has used the card"};
+    log_warning("the key store is not believed", why);
+    if (const auto done = keeper.distrust(why); !done) {
+        log_error("the key store cannot be set aside", done.error());
+    }
+    card.assume_busy_past();
+    mt.store_emptied();
+}
+
 } // namespace
 
 Result<int> run_service(const Config& config) {
     SystemClock clock;
     SystemRandom random;
+    FileOps files;
     Reactor reactor;
-    store::MemoryKeyStore store;
-    MemoryFile memory(config.state_dir);
-    PastKeeper past(memory, clock, boot_id());
+    const auto keeper = MTKEY_TRY(KeyKeeper::open(config, files, clock, random));
+    PastKeeper past(*keeper, clock, to_hex(MTKEY_TRY(system_boot_id())));
     CardWorker card(reactor, config, clock, random, past, real_ports(config.uicc));
-    Mt mt(reactor, config, clock, random, card, store);
+    Mt mt(reactor, config, clock, random, card, *keeper);
     TransportHost transports(reactor, mt);
-    const auto bus = MTKEY_TRY(Bus::create(reactor, mt, transports, config.bus_address));
+    const auto bus = MTKEY_TRY(Bus::create(reactor, mt, transports, *keeper, config.bus_address));
     mt.set_events(bus->events());
     transports.set_changed([&bus](const std::string& name) { bus->transport_changed(name); });
-    card.set_changed([&mt] { mt.card_changed(); });
+    bool contradicted = false;
+    card.set_changed([&] {
+        if (card.state().contradicts_past && !std::exchange(contradicted, true)) {
+            forget_old_copy(*keeper, mt, card);
+        }
+        mt.card_changed();
+    });
     card.set_run_failed([&mt](const Error& error) {
         if (mt.events().bootstrap_failed) {
             mt.events().bootstrap_failed(error);
         }
     });
 
+    const auto hour = reactor.timer();
+    note_time_again(*hour, *keeper, clock);
     const ClockWatch clock_watch(reactor, [&mt] { mt.sweep(); });
     const auto goodbye = reactor.timer();
     reactor.on_termination([&](int) {
@@ -62,10 +97,13 @@ Result<int> run_service(const Config& config) {
     // The objects below the bus tell it of their end no more.
     mt.set_events({});
     transports.set_changed({});
+    if (const auto noted = keeper->note_time(); !noted) {
+        log_warning("the key store cannot be written", noted.error());
+    }
     if (!ended) {
         // A card or pcscd that hangs must not hold up the end; memory and handles go with it.
         log(LogLevel::Warning, "the card does not answer; ending without it");
-        store.clear();
+        keeper->clear();
         ::_exit(status);
     }
     return status;

@@ -88,6 +88,10 @@ public:
     [[nodiscard]] UtcTime created() const { return created_; }
     /// The moment of expires() by the clock here, which may differ from the BSF's.
     [[nodiscard]] UtcTime local_end() const { return local_end_; }
+    /// By how much the BSF's clock is ahead of ours, where it has told and proved it; not resumed.
+    [[nodiscard]] std::optional<std::chrono::seconds> network_ahead() const {
+        return network_ahead_;
+    }
     /// End by CLOCK_BOOTTIME.
     [[nodiscard]] BootTime deadline() const { return deadline_; }
     /// Both clocks must say so (threats C1).
@@ -121,6 +125,7 @@ private:
     UtcTime expires_{};
     UtcTime local_end_{}; ///< the same moment by the clock here, which may differ from the BSF's
     BootTime deadline_{};
+    std::optional<std::chrono::seconds> network_ahead_;
     uicc::DirEntry::Kind application_ = uicc::DirEntry::Kind::Usim;
     bool watch_rand_ = false; ///< RunSettings::card_is_shared, and there is an EF_GBABP
     bool retired_ = false;

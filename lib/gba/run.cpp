@@ -179,6 +179,9 @@ Result<void> Run::set_lifetime(Context& context, const BsfDocument& document,
     context.expires_ = reference + validity;
     context.local_end_ = now + validity;
     context.deadline_ = asked_at + validity;
+    if (document.current_time && settings_.require_rspauth) {
+        context.network_ahead_ = *document.current_time - now;
+    }
     return {};
 }
 

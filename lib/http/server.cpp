@@ -213,7 +213,8 @@ private:
     }
 
     /// One operation that leads to the next connection; none once stop() has closed the acceptor.
-    /// It waits before it accepts: without a free descriptor accept(2) fails though nobody is there.
+    /// It waits before it accepts: without a free descriptor accept(2) fails though nobody is
+    /// there.
     void listen_on() {
         if (!acceptor_.is_open()) {
             return;

@@ -57,24 +57,23 @@ void Tombstones::add(std::string_view device_id, std::string_view b_tid) {
     if (contains(device_id, b_tid)) {
         return;
     }
-    if (entries_.size() >= kMost) {
-        full_.emplace_back(b_tid);
-        return;
+    const bool full = entries_.size() >= kMost;
+    if (full) { // those of one device say nothing any more
+        std::erase_if(entries_, [&](const Entry& entry) { return entry.b_tid == b_tid; });
     }
-    entries_.push_back(Entry{std::string(device_id), std::string(b_tid)});
+    entries_.push_back(Entry{full ? std::string() : std::string(device_id), std::string(b_tid)});
 }
 
 bool Tombstones::contains(std::string_view device_id, std::string_view b_tid) const {
-    return std::ranges::find(full_, b_tid) != full_.end() ||
-           std::ranges::any_of(entries_, [&](const Entry& entry) {
-               return entry.device_id == device_id && entry.b_tid == b_tid;
-           });
+    return std::ranges::any_of(entries_, [&](const Entry& entry) {
+        return entry.b_tid == b_tid && (entry.device_id.empty() || entry.device_id == device_id);
+    });
 }
 
 void Tombstones::keep_only(std::string_view b_tid, std::string_view former) {
-    const auto done = [&](std::string_view of) { return of != b_tid && of != former; };
-    std::erase_if(entries_, [&](const Entry& entry) { return done(entry.b_tid); });
-    std::erase_if(full_, [&](const std::string& full) { return done(full); });
+    std::erase_if(entries_, [&](const Entry& entry) {
+        return entry.b_tid != b_tid && entry.b_tid != former;
+    });
 }
 
 } // namespace mtkey::keys

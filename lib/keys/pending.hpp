@@ -68,6 +68,11 @@ private:
 /// Bounded: 1024, then the whole epoch of the B-TID counts as tombstoned (fail closed).
 class Tombstones {
 public:
+    struct Entry {
+        std::string device_id; ///< "" = any
+        std::string b_tid;
+    };
+    [[nodiscard]] const std::vector<Entry>& all() const { return entries_; }
     void add(std::string_view device_id, std::string_view b_tid);
     [[nodiscard]] bool contains(std::string_view device_id, std::string_view b_tid) const;
     /// A new bootstrapping: the tombstones of other B-TIDs have done their work.
@@ -75,13 +80,8 @@ public:
     void keep_only(std::string_view b_tid, std::string_view former = {});
 
 private:
-    struct Entry {
-        std::string device_id;
-        std::string b_tid;
-    };
-    static constexpr std::size_t kMost = 1024;
+    static constexpr std::size_t kMost = 1024; ///< of those that name a device
     std::vector<Entry> entries_;
-    std::vector<std::string> full_; ///< B-TIDs of which there were too many
 };
 
 } // namespace mtkey::keys

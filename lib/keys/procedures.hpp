@@ -22,6 +22,8 @@ struct ContextFacts {
     UtcTime local_end{};     ///< T_Ks by the clock here
     BootTime deadline{};     ///< T_Ks by CLOCK_BOOTTIME
     BootTime use_deadline{}; ///< start + 24 h by CLOCK_BOOTTIME
+    /// By how much the BSF's clock is ahead of ours, where the BSF has proved what it says.
+    std::optional<std::chrono::seconds> network_ahead{};
 };
 /// May be used until T_Ks; both clocks must say so (threats C1).
 [[nodiscard]] bool alive(const ContextFacts& context, const Clock& clock);

@@ -81,14 +81,17 @@ public:
     [[nodiscard]] virtual std::vector<Tombstone> tombstones() const = 0;
     /// KeyRecord::last_used; on the disk with the next change.
     virtual void used(std::string_view device_id, UtcTime now) = 0;
+    /// Whether what is put here outlives the program.
+    [[nodiscard]] virtual bool persistent() const = 0;
+    /// The wall clock is right, by somebody who knows: ends KeyRecord::time_unknown.
+    virtual void trust_time() = 0;
     /// Borrowed until the next change; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
 };
 
 /// What the stores share.
-[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records,
-                                    std::string_view device_id);
+[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id);
 [[nodiscard]] std::vector<const KeyRecord*> pointers(std::span<const KeyRecord> records);
 [[nodiscard]] std::unexpected<Error> full(std::size_t limit);
 
@@ -101,6 +104,8 @@ public:
                                    std::vector<Tombstone> tombstones) override;
     [[nodiscard]] std::vector<Tombstone> tombstones() const override { return tombstones_; }
     void used(std::string_view device_id, UtcTime now) override;
+    [[nodiscard]] bool persistent() const override { return false; }
+    void trust_time() override {}
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
 

@@ -234,6 +234,12 @@ Result<void> SealedKeyStore::distrust(Error why) try {
     return out_of_memory();
 }
 
+Result<void> SealedKeyStore::verify() const try {
+    return file_ ? file_->verify() : Result<void>();
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
+}
+
 Result<void> SealedKeyStore::rekey(const Kek& next) try {
     if (!file_) {
         return fail(Errc::NotReady, "the key store lives in memory; give it a key first");

@@ -50,6 +50,8 @@ public:
         return snapshot_.memory.tombstones;
     }
     void used(std::string_view device_id, UtcTime now) override;
+    [[nodiscard]] bool persistent() const override { return file_.has_value(); }
+    void trust_time() override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
 
@@ -61,15 +63,15 @@ public:
     /// What only the program can see (the UICC holds another RAND or B-TID than memory() says): the
     /// file is an old copy. As at the start: set aside, empty from now on, report() says why.
     [[nodiscard]] Result<void> distrust(Error why);
-    /// The wall clock is right, by somebody who knows: ends KeyRecord::time_unknown.
-    void trust_time();
     /// Writes how late it is: what a reboot with a clock that was set back is measured by. For the
     /// end of the program, and once an hour.
     [[nodiscard]] Result<void> note_time() { return commit(); }
     /// Seals under `next` from now on; again with the same key it does nothing. NotReady in memory.
     [[nodiscard]] Result<void> rekey(const Kek& next);
 
-    [[nodiscard]] bool persistent() const { return file_.has_value(); }
+    /// The file as it stands on the disk is the one that was written last.
+    [[nodiscard]] Result<void> verify() const;
+
     [[nodiscard]] const LoadReport& report() const { return report_; }
     [[nodiscard]] std::uint64_t generation() const { return snapshot_.generation; }
     void clear() { snapshot_.records.clear(); } ///< wipes the keys in memory and leaves the file

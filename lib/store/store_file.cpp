@@ -9,7 +9,7 @@
 namespace mtkey::store {
 namespace {
 
-const std::string kStore = "store";
+const std::string kStore = kStoreFile;
 const std::string kGeneration = "generation";
 constexpr unsigned kBadNames = 9;
 
@@ -193,6 +193,22 @@ bool StoreFile::restore() const try {
     return true;
 } catch (const std::bad_alloc&) {
     return false;
+}
+
+Result<void> StoreFile::verify() const {
+    const auto file = directory_.read(kStore, kStoreLimit, Trust::Private);
+    if (!file && (file.error().code != Errc::NotFound || file_.empty())) {
+        return file_.empty() && file.error().code == Errc::NotFound
+                   ? Result<void>()
+                   : unbelievable_unless_unreadable(file.error());
+    }
+    if (!file) {
+        return fail(Errc::NotFound, "the key store is gone");
+    }
+    if (*file != file_) {
+        return fail(Errc::Malformed, "the key store on the disk is not the one that was written");
+    }
+    return {};
 }
 
 Result<std::string> StoreFile::set_aside() {

@@ -19,6 +19,9 @@ struct StorePlace {
     std::span<const Layout> layouts = kLayouts;
 };
 
+/// In StorePlace::directory.
+inline constexpr const char* kStoreFile = "store";
+
 /// StoreFailed; makes no allocation of its own.
 [[nodiscard]] inline std::unexpected<Error> out_of_memory() {
     return fail(Errc::StoreFailed, "out of memory");
@@ -39,6 +42,9 @@ public:
     /// error says that it could not be put back. StoreFailed, RandomFailed, LimitExceeded,
     /// InvalidArgument.
     [[nodiscard]] Result<void> write(Snapshot& snapshot);
+    /// What stands on the disk is what was read or written last. StoreFailed: it cannot be read;
+    /// any other error: it is something else. The next write replaces it.
+    [[nodiscard]] Result<void> verify() const;
     /// Takes the file away to another name, which is returned; empty when there is none.
     [[nodiscard]] Result<std::string> set_aside();
     /// write() under `next`, which is the key from then on; nothing when it is already.

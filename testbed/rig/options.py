@@ -71,6 +71,7 @@ class Options:
     log_level: str = "debug"
     bsf_settings: dict[str, object] = field(default_factory=dict)  # more keys of bsf.toml
     daemon_bsf: dict[str, object] = field(default_factory=dict)  # more keys of mtkeyd.toml's [bsf]
+    store: bool = True  # the daemon has a key encryption key: what it stores outlives it
     set_clock: bool = False  # Rig.set_clock() moves the daemon's wall clock
 
     # A real card, an operator's BSF (tools/demo)

@@ -2,6 +2,7 @@
 """class Rig: UICC, MT, BSF, NAF Key Center and external devices, wired up."""
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -124,6 +125,11 @@ class Rig:
         (self.folder / "logs").mkdir(mode=0o700)
         self.state_dir = self.folder / "state"  # of the daemon
         self.state_dir.mkdir(mode=0o700)
+        self.runtime_dir = self.folder / "run"
+        self.runtime_dir.mkdir(mode=0o700)
+        self.store_key = self.folder / "store.key"  # what the daemon's keys are sealed under
+        with open(os.open(self.store_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as key:
+            key.write(secrets.token_bytes(32))
         if self.options.reader is not None:
             # A card that has been used elsewhere: what its EF_GBABP holds is no bootstrapping of this rig's BSF.
             self._write("state/bootstrap", settings.nothing_remembered())
@@ -286,7 +292,7 @@ class Rig:
         config = self._write("mtkeyd.toml", settings.daemon(
             self.options, self.bus.address, bsf, [device.ttys.mt for device in self.devices],
             [device.device_id for device in self.devices], self.build / "plugins", pin_file,
-            self.modem, self.state_dir))
+            self.modem, self.state_dir, self.runtime_dir, self.store_key if self.options.store else None))
         notify = NotifySocket(self.folder / "notify")
         self._stack.callback(notify.close)
         environment = {**self.environment, "NOTIFY_SOCKET": str(notify.path), **self.wall_clock.environment()}

@@ -105,8 +105,10 @@ def nothing_remembered() -> str:
 
 
 def daemon(options: Options, bus: str, bsf_settings: dict[str, Any], ttys: list[str], device_ids: list[str],
-           plugins: Path, pin_file: Optional[Path], modem: Optional[Path], state_dir: Path) -> str:
-    text = (table("", state_dir=state_dir) + table("[bus]", address=bus) + uicc(options, pin_file, modem) +
+           plugins: Path, pin_file: Optional[Path], modem: Optional[Path], state_dir: Path,
+           runtime_dir: Path, store_key_file: Optional[Path]) -> str:
+    text = (table("", state_dir=state_dir, runtime_dir=runtime_dir, store_key_file=store_key_file or "") +
+            table("[bus]", address=bus) + uicc(options, pin_file, modem) +
             table("[gba]", mode="prefer-uicc", allow_downgrade=False, allow_2g=options.is_2g and options.allow_2g,
                   runs_per_minute=options.runs, runs_per_hour=options.runs, runs_per_day=options.runs) +
             table("[bsf]", **{"require_rspauth": True, **bsf_settings, **options.daemon_bsf}) +

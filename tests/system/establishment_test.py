@@ -197,8 +197,10 @@ class ForgottenKey(SystemTest):
 
 
 class RestartedDaemon(SystemTest):
-    """The MT has lost its keys: the device's stored one is refused (5.5.1). What the UICC holds goes on (5.5.3)."""
-    variations = {"record_ub": True}
+    """Without a sealed store (store_test.py) the MT has lost its keys: the device's stored one is refused (5.5.1). What the
+    UICC holds goes on (5.5.3).
+    """
+    variations = {"record_ub": True, "store": False}
     resumes = True
 
     def restart_daemon(self) -> None:
@@ -253,7 +255,7 @@ class RestartedDaemonModem(RestartedDaemon):
 
 class BootstrappedElsewhere(SystemTest):
     """Another terminal has had the card bootstrap while the daemon was away: what was remembered is not believed."""
-    variations = {"record_ub": True}
+    variations = {"record_ub": True, "store": False}
 
     def test_full_procedure(self) -> None:
         first = self.establish()

@@ -3,10 +3,9 @@
 
 #include "base/clock.hpp"
 #include "base/unique_fd.hpp"
-#include "tools/mtkeyctl/objects.hpp"
+#include "tools/mtkeyctl/printing.hpp"
 
 #include <array>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <iomanip>
@@ -15,70 +14,14 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-bus.h>
 #include <termios.h>
 #include <unistd.h>
 
 namespace mtkey::tools {
 
-using nlohmann::json;
-
-namespace {
-
-std::string time_text(const json& seconds) {
-    const auto value = seconds.get<std::uint64_t>();
-    if (value == 0) {
-        return "-";
-    }
-    return format_utc(UtcTime(std::chrono::seconds(static_cast<std::int64_t>(value))));
-}
-
-std::string text(const json& object, const char* key) {
-    const auto found = object.find(key);
-    if (found == object.end() || found->is_null()) {
-        return "-";
-    }
-    const std::string value = found->is_string() ? found->get<std::string>() : found->dump();
-    return value.empty() ? "-" : value;
-}
-
-void print_json(const json& value) {
-    std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
-}
-
-void print_problem(const json& owner) {
-    const auto found = owner.find("last_error");
-    if (found != owner.end() && found->is_object()) {
-        std::cout << "         " << text(*found, "message") << "\n";
-    }
-}
-
-} // namespace
-
 namespace {
 
 constexpr const char* kManager = "org.mtkeyd1.Manager1";
-
-/// sdbus-c++ 1.2 has no accessor for this header flag; the message pointer is a protected member.
-struct OpenMessage : sdbus::Message {
-    static void allow_interaction(const sdbus::Message& message) {
-        auto* raw = static_cast<sd_bus_message*>(message.*(&OpenMessage::msg_));
-        sd_bus_message_set_allow_interactive_authorization(raw, 1);
-    }
-};
-
-template <typename... Arguments>
-sdbus::MethodReply call(sdbus::IConnection& connection, const Output& output,
-                        const std::string& path, const std::string& interface,
-                        const std::string& method, const Arguments&... arguments) {
-    auto proxy = sdbus::createProxy(connection, kBusName, path);
-    auto call = proxy->createMethodCall(interface, method);
-    if (output.ask_password) {
-        OpenMessage::allow_interaction(call);
-    }
-    (call << ... << arguments);
-    return proxy->callMethod(call, std::chrono::seconds(output.timeout_seconds));
-}
 
 } // namespace
 
@@ -109,7 +52,8 @@ int show_status(sdbus::IConnection& connection, const Output& output) {
                   << text(transport, "connections") << "\n";
         print_problem(transport);
     }
-    std::cout << "devices  " << state["devices"].size() << " (mtkeyctl device list)\n";
+    std::cout << "devices  " << state["devices"].size() << " (mtkeyctl device list), key store "
+              << text(state, "store_state") << "\n";
     return 0;
 }
 
@@ -269,6 +213,15 @@ json event_of(sdbus::Message& message) {
         message >> details;
         event["path"] = message.getPath();
         event["details"] = to_json(details);
+    } else if (member == "StoreQuarantined") {
+        std::string name;
+        std::string sentence;
+        std::string kept_as;
+        message >> name >> sentence >> kept_as;
+        event["path"] = message.getPath();
+        event["error"] = name;
+        event["message"] = sentence;
+        event["details"] = json{{"kept_as", kept_as}};
     } else if (member == "ProcedureFailed" || member == "BootstrapFailed") {
         std::string name;
         std::string sentence;

@@ -69,6 +69,19 @@ int main(int argc, char** argv) {
     nafs->add_subcommand("list", "what devices are offered, in order")->callback([&] {
         command = [&](auto& bus) { return tools::list_nafs(bus, output); };
     });
+    auto* store = app.add_subcommand("store", "how the keys are kept")->require_subcommand(1);
+    const auto of_store = [&](const char* name, const char* what, auto function) {
+        store->add_subcommand(name, what)->callback([&, function] {
+            command = [&, function](auto& bus) { return function(bus, output); };
+        });
+    };
+    of_store("info", "where, under which key, how many", tools::store_info);
+    of_store("verify", "is the file as it was written? Status 1 when it is not, or was set aside",
+             tools::store_verify);
+    of_store("export-report", "what is known of each key; never the key",
+             tools::store_export_report);
+    of_store("forget-all", "delete the keys of all devices", tools::store_forget_all);
+    of_store("rekey", "seal the store under the next key encryption key", tools::store_rekey);
     app.add_subcommand("pin", "show PIN1 to the UICC; read without echo, or from standard input")
         ->callback([&] { command = [&](auto& bus) { return tools::send_pin(bus, output); }; });
     app.add_subcommand("monitor", "what happens, as it happens")->callback([&] {

@@ -98,6 +98,15 @@ json to_json(const sdbus::Variant& value) {
         }
         return json{{"error", std::get<0>(pair)}, {"message", std::get<1>(pair)}};
     }
+    if (type == "(sss)") {
+        const auto all = value.get<sdbus::Struct<std::string, std::string, std::string>>();
+        if (std::get<0>(all).empty()) {
+            return nullptr;
+        }
+        return json{{"error", std::get<0>(all)},
+                    {"message", std::get<1>(all)},
+                    {"kept_as", std::get<2>(all)}};
+    }
     return "(" + type + ")";
 }
 

@@ -45,7 +45,8 @@ protected:
         }
         card.state_.reader = "reader";
         card.bootstrap({.force = true}, [](const auto&) {});
-        bus = Bus::create(reactor, mt, transports, system.address, OwnUser::AsksPolkit).value();
+        bus = Bus::create(reactor, mt, transports, *keeper, system.address, OwnUser::AsksPolkit)
+                  .value();
         mt.set_events(bus->events());
         polkit.emplace(system.address);
         thread = std::thread([this] { reactor.run(); });
@@ -98,8 +99,10 @@ protected:
     PrivateBus system;
     Reactor reactor;
     FakeCard card{clock};
-    store::MemoryKeyStore store{4};
-    Mt mt{reactor, config, clock, random, card, store};
+    FileOps files;
+    std::unique_ptr<KeyKeeper> keeper =
+        KeyKeeper::open(config, files, clock, random, {}, {}).value();
+    Mt mt{reactor, config, clock, random, card, *keeper};
     TransportHost transports{reactor, mt};
     std::unique_ptr<Bus> bus;
     std::optional<FakePolkit> polkit;

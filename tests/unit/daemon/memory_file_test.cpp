@@ -104,10 +104,5 @@ TEST_F(MemoryFileTest, KeeperWritesTheLatestTimeItHasSeen) {
     EXPECT_EQ(PastKeeper(memory, clock, "b001").origin(), PastKeeper::Origin::Remembered);
 }
 
-TEST(BootId, IsThatOfTheSystem) {
-    EXPECT_EQ(boot_id().size(), 36U);
-    EXPECT_EQ(boot_id(), boot_id());
-}
-
 } // namespace
 } // namespace mtkey::daemon

@@ -238,7 +238,8 @@ TEST(Server, WaitsWhenAllPlacesAreServed) {
     EXPECT_EQ(inside, 3);
 }
 
-/// No descriptor is left for as long as it lives, but for those that are given up by `all.pop_back()`.
+/// No descriptor is left for as long as it lives, but for those that are given up by
+/// `all.pop_back()`.
 struct NoDescriptors {
     NoDescriptors() {
         EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);

@@ -91,20 +91,26 @@ TEST(Tombstones, HoldWithinOneEpoch) {
 
 TEST(Tombstones, FullMeansEverybody) {
     Tombstones stones;
-    for (int i = 0; i < 1024; ++i) {
+    stones.add("d", "other");
+    for (int i = 0; i < 1023; ++i) {
         stones.add(std::to_string(i), "b");
     }
+    EXPECT_EQ(stones.all().size(), 1024U);
     EXPECT_FALSE(stones.contains("another", "b"));
     stones.add("one too many", "b");
     EXPECT_TRUE(stones.contains("another", "b")) << "fails closed";
-    EXPECT_FALSE(stones.contains("another", "new"));
-    stones.add("one too many", "new");
-    EXPECT_TRUE(stones.contains("another", "new"));
-    stones.keep_only("new");
-    EXPECT_TRUE(stones.contains("another", "new")) << "its epoch goes on";
-    EXPECT_FALSE(stones.contains("another", "b"));
+    EXPECT_EQ(stones.all().size(), 2U) << "one says it for all of them";
+    EXPECT_TRUE(stones.contains("d", "other"));
+    EXPECT_FALSE(stones.contains("another", "other"));
+    stones.keep_only("b");
+    EXPECT_TRUE(stones.contains("another", "b")) << "its epoch goes on";
     stones.keep_only("newest");
-    EXPECT_FALSE(stones.contains("another", "new"));
+    EXPECT_FALSE(stones.contains("another", "b"));
+    for (int i = 0; i < 1024; ++i) {
+        stones.add(std::to_string(i), "b");
+    }
+    stones.add("first", "new"); // the list is full of others
+    EXPECT_TRUE(stones.contains("another", "new"));
 }
 
 } // namespace
