@@ -61,6 +61,8 @@ class Run(SystemTest):
     def act(cls) -> None:
         cls.runs = [cls.establish(), cls.establish(), cls.establish(2)]
         cls.rig.ctl("device", "list")
+        for command in ("info", "verify", "export-report"):
+            cls.rig.ctl("store", command)
         cls.rig.restart_bsf()  # its sequence numbers begin below the card's
         cls.rig.ctl("bootstrap", "--force")
 
@@ -84,7 +86,8 @@ class Run(SystemTest):
                 ks_local_mt = cls.secrets[0].values[f"Ks_local_MT of device {device.number}"]
                 for name, value in establishment_keys(said, ks_local_mt).items():
                     cls.values[f"{name} of device {device.number}"] = value
-        cls.private_keys = sorted(cls.rig.folder.rglob("*.key"))
+        cls.private_keys = sorted(set(cls.rig.folder.rglob("*.key")) - {cls.rig.store_key})
+        cls.values["key of the store"] = cls.rig.store_key.read_bytes()
         for path in cls.private_keys:
             cls.values[f"private key {path.relative_to(cls.rig.folder)}"] = private_scalar(path)
         cls.processes = [(path, path.read_bytes()) for party in cls.rig.parties.values()
@@ -99,6 +102,7 @@ class Run(SystemTest):
         """The exact files, and what each may hold in which form."""
         folder = self.rig.folder
         allowed = {folder / "pin": {("PIN", "raw")}, folder / "card.toml": {("PIN", "raw")},
+                   self.rig.store_key: {("key of the store", "raw")},
                    folder / "subscribers.toml": {(f"{name} of challenge {number}", "hex") for name in ("K", "OPc")
                                                  for number in range(1, len(self.secrets) + 1)}}
         if self.rig.options.k_at_bsf is None:
@@ -126,7 +130,7 @@ class Run(SystemTest):
         self.assertIn(b"Bootstrap", capture)
         for name in ("mtkeyd", "mtkey-bsf", "mtkey-nafkc", "mtkey-device1"):
             self.assertGreater(self.rig.log(name).stat().st_size, 0, name)
-        self.assertIn(self.rig.state_dir / "bootstrap", regular_files(self.rig.folder))
+        self.assertIn(self.rig.state_dir / "store", regular_files(self.rig.folder))
         self.assertGreaterEqual(len(self.private_keys), 6)
         found = scan_files(regular_files(self.rig.folder), self.values)
         for path, hits in self.allowed().items():
@@ -141,7 +145,8 @@ class Run(SystemTest):
 
     def test_mode_of_the_files_that_hold_keys(self) -> None:
         for path in self.allowed():
-            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
+            mode = 0o400 if path == self.rig.store_key else 0o600
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode, path)
 
     def test_nothing_on_the_wires(self) -> None:
         self.assertEqual(scan_octets(self.rig.ub.sent + self.rig.ub.received, self.values), [])
