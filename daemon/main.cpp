@@ -4,6 +4,7 @@
 #include "base/steps.hpp"
 #include "daemon/config.hpp"
 #include "daemon/service.hpp"
+#include "self_test/self_test.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -55,6 +56,9 @@ int main(int argc, char** argv) {
     set_step_fd(step_fd);
     if (const auto heap = init_secure_heap(); !heap) {
         return failed(heap.error());
+    }
+    if (const auto sound = self_test(); !sound) {
+        return failed(sound.error());
     }
     const auto status = daemon::run_service(*config);
     return status ? *status : failed(status.error());
