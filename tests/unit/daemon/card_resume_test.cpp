@@ -173,6 +173,44 @@ TEST(CardResume, SomebodyElsesBootstrappingIsNotOurs) {
     }
 }
 
+/// Who brings back an older store shows it by what the card holds; who was cut short does not.
+TEST(CardResume, OldCopyContradictsTheCard) {
+    Resumed one;
+    const auto old = one.rig.memory.text;
+    one.card.restart();
+    EXPECT_FALSE(one.card.state().contradicts_past);
+    one.card.bootstrap({.force = true}, [](const auto& done) { EXPECT_TRUE(done); });
+    one.card.restart("b001", [&] { one.rig.memory.text = old; });
+    one.expect_nothing();
+    EXPECT_TRUE(one.card.state().contradicts_past);
+
+    Resumed in_another_boot;
+    const auto older = in_another_boot.rig.memory.text;
+    in_another_boot.card.bootstrap({.force = true}, [](const auto& done) { EXPECT_TRUE(done); });
+    in_another_boot.rig.clock.advance(1h);
+    in_another_boot.card.restart("b002", [&] { in_another_boot.rig.memory.text = older; });
+    EXPECT_TRUE(in_another_boot.card.state().contradicts_past);
+}
+
+TEST(CardResume, RunThatWasCutShortContradictsNothing) {
+    Resumed one;
+    std::string when_begun;
+    one.rig.clock.advance(1min);
+    one.rig.on_answer = [&](ByteView, SecretBytes answer) -> Result<SecretBytes> {
+        if (when_begun.empty()) {
+            when_begun = one.rig.memory.text; // the first command of the run: it has begun
+        }
+        return answer;
+    };
+    one.card.bootstrap({.force = true, .device_id = "d"},
+                       [](const auto& done) { EXPECT_TRUE(done); });
+    one.rig.on_answer = {};
+    ASSERT_FALSE(when_begun.empty());
+    one.card.restart("b001", [&] { one.rig.memory.text = when_begun; });
+    one.expect_nothing();
+    EXPECT_FALSE(one.card.state().contradicts_past);
+}
+
 TEST(CardResume, WithoutAMemoryBtidMustBeMadeOfRand) {
     Resumed one;
     one.rig.memory.text.clear();
