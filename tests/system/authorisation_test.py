@@ -67,8 +67,10 @@ class Nobody(SystemTest):
         cls.session = cls.rig.ctl("bootstrap")
         state = cls.rig.ctl("status")
         cls.paths = {"Manager1": "/org/mtkeyd1", "Session1": state["sessions"][0]["path"],
-                     "Device1": state["devices"][0]["path"], "Transport1": state["transports"][0]["path"]}
+                     "Device1": state["devices"][0]["path"], "Transport1": state["transports"][0]["path"],
+                     "Store1": "/org/mtkeyd1/store"}
         cls.before = cls.rig.statistics()
+        cls.generation = cls.rig.ctl("store", "info")["generation"]
 
     def busctl(self, *words: str, user: int = NOBODY) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -85,12 +87,13 @@ class Nobody(SystemTest):
                 self.assertNotEqual(done.returncode, 0, done.stdout)
                 self.assertIn("not authorised", done.stderr)
                 seen += 1
-        self.assertGreaterEqual(seen, 7)
+        self.assertGreaterEqual(seen, 11)
 
     def test_2_nothing_has_happened(self) -> None:
         self.assertEqual(self.rig.statistics(), self.before)
         state = self.rig.ctl("status")
         self.assertEqual(len(state["sessions"]), 1)
+        self.assertEqual(self.rig.ctl("store", "info")["generation"], self.generation)
         self.assertEqual([entry["state"] for entry in state["transports"]], ["listening"] * len(state["transports"]))
 
     def test_3_reading_is_for_all(self) -> None:

@@ -43,6 +43,9 @@ class BusClient:
                    "org.mtkeyd1.Manager1", "State")
         return time.monotonic() - begin
 
+    def cancel_bootstrap(self) -> None:
+        self._call("org.mtkeyd1", "/org/mtkeyd1", "org.mtkeyd1.Manager1", "CancelBootstrap")
+
     def _call(self, destination: str, path: str, interface: str, member: str, *arguments: str) -> None:
         self._serial += 1
         body = b""
