@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's sealed store (docs/store.md): keys outlive it, ended ones do not come back, a bad file is told."""
 import os
+import random
 import secrets
 import shutil
-import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -265,6 +266,62 @@ class Spoilt(StoreTest):
         self.assertIn("not the one that was written", verify.stderr)
         self.rig.ctl("bootstrap", "--force")  # a change writes it anew
         self.assertEqual(self.rig.try_ctl("store", "verify").returncode, 0)
+
+
+class Killed(StoreTest):
+    """SIGKILL at a random moment while a device renews its key, again and again (500 times and more: test-store_kill)."""
+    variations: ClassVar[dict[str, Any]] = {"devices": 2}
+
+    def renew(self) -> None:
+        # The command of run_device(): whether it succeeds is luck.
+        self.rig.run_device(self.rig.devices[0], "establish", "--renew")
+
+    def test_no_confirmed_key_is_lost(self) -> None:
+        for number in (1, 2):
+            self.assertTrue(self.establish(number).ok)
+        for round_number in range(int(os.environ.get("MTKEY_KILLS", "4"))):
+            renewal = threading.Thread(target=self.renew)
+            renewal.start()
+            time.sleep(random.uniform(0, 0.25))
+            self.rig.parties["mtkeyd"].kill()
+            renewal.join()
+            self.start()
+            self.assertIsNone(self.info()["quarantined"], f"round {round_number}")
+            for number in (1, 2):
+                self.assert_resumed(self.establish(number))
+
+
+class DiskRefuses(StoreTest):
+    """No file can be made beside the store: what a full disk does, too."""
+
+    def setUp(self) -> None:
+        self.obstacle = self.rig.state_dir / "store.tmp"
+        self.obstacle.mkdir()
+
+    def tearDown(self) -> None:
+        self.obstacle.rmdir()
+
+    def test_1_the_device_hears_it_and_nobody_has_a_key(self) -> None:
+        run = self.establish()
+        self.assertEqual(run.result["error"], "Internal", run.result)  # what the local interface has for it
+        self.assertIn("store", run.result["message"])
+        self.assertEqual(self.info()["keys"], 0)
+        self.assertEqual(self.rig.try_ctl("store", "verify").returncode, 0, "the old file stands")
+        self.obstacle.rmdir()
+        try:
+            self.assertTrue(self.establish().ok)
+        finally:
+            self.obstacle.mkdir()
+
+    def test_2_what_is_forgotten_is_not_used(self) -> None:
+        self.assertEqual(self.info()["keys"], 1)
+        forgotten = self.rig.try_ctl("device", "forget", self.rig.devices[0].device_id)
+        self.assertNotEqual(forgotten.returncode, 0)
+        state = self.device_state()
+        assert state is not None
+        self.assertEqual(state["key_state"], "revoked")
+        run = self.establish()
+        self.assertNotEqual(run.result["result"], "resumed", run.result)
 
 
 class ShortLives(StoreTest):

@@ -279,6 +279,23 @@ TEST_F(KeyKeeperTest, GoesOverToTheNextKey) {
     EXPECT_EQ(key_state(), "established");
 }
 
+/// Threats L10, scorecard 3.8.
+TEST_F(KeyKeeperTest, FullStoreEvictsNobodyHoweverManyCome) {
+    for (unsigned i = 0; i < store::kMostRecords; ++i) {
+        ASSERT_TRUE(life->keeper->put(record("urn:confirmed:" + std::to_string(i))));
+    }
+    const auto generation = life->keeper->info().generation;
+    for (unsigned i = 0; i < 100'000; ++i) {
+        ASSERT_EQ(life->keeper->put(record("urn:late:" + std::to_string(i))).error().code,
+                  Errc::LimitExceeded);
+    }
+    EXPECT_EQ(life->keeper->all().size(), store::kMostRecords);
+    EXPECT_EQ(life->keeper->info().generation, generation) << "nor is anything written for them";
+    for (unsigned i = 0; i < store::kMostRecords; ++i) {
+        EXPECT_NE(life->keeper->find("urn:confirmed:" + std::to_string(i)), nullptr);
+    }
+}
+
 TEST_F(KeyKeeperTest, LastUseIsWrittenWithTheNextChange) {
     ASSERT_TRUE(life->keeper->put(record()));
     clock.advance(1h);
