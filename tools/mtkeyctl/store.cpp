@@ -94,7 +94,8 @@ int store_rekey(sdbus::IConnection& connection, const Output& output) {
     if (output.json) {
         print_json(json{{"rekeyed", true}});
     } else {
-        std::cout << "sealed under the next key; put it in the place of the first one now\n";
+        std::cout
+            << "sealed under the next key; make it the only one now (mtkeyd-keygen promote)\n";
     }
     return 0;
 }
