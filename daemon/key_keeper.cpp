@@ -173,9 +173,9 @@ Result<void> KeyKeeper::distrust(Error why) {
 Result<void> KeyKeeper::rekey() {
     const std::scoped_lock lock(mutex_);
     if (!next_) {
-        return fail(Errc::NotReady, "there is no next key: give the daemon a credential "
-                                    "mtkeyd.store-key.new, or a key file with .new behind its "
-                                    "name, and start it again");
+        return fail(Errc::NotReady, "there is no next key: make one (mtkeyd-keygen next, or a key "
+                                    "file with .new behind the name of the first) and start the "
+                                    "daemon again");
     }
     return sealed_->rekey(*next_);
 }
