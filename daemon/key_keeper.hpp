@@ -25,7 +25,6 @@ struct StoreInfo {
     bool time_unknown = false;       ///< keys of an earlier boot wait for the time to be known
     std::optional<Error> distrusted; ///< why what was found was set aside
     std::string kept_as;             ///< its new name
-    bool operator==(const StoreInfo&) const = default;
 };
 
 /// The sealed store as the daemon has it: its keys and tombstones, and what is remembered of
