@@ -16,6 +16,7 @@ const char* to_text(store::KeyState state) {
     case store::KeyState::Suspended:
         return "suspended";
     case store::KeyState::Revoked:
+    case store::KeyState::Pending: // of an external device's store: nothing that an MT uses
         return "revoked";
     }
     return "revoked";

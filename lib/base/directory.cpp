@@ -5,6 +5,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <sys/file.h>
 
 namespace mtkey {
 namespace {
@@ -89,20 +90,23 @@ Result<Bytes> Directory::read(const std::string& name, std::size_t limit, Trust 
     return content;
 }
 
-bool Directory::has(const std::string& name) const {
+Result<bool> Directory::has(const std::string& name) const {
     const UniqueFd fd(uninterrupted([&] {
         return files_->openat(fd_.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
     }));
+    if (!fd.valid() && errno != ENOENT) {
+        return system_failure("cannot open", path_ + name);
+    }
     return fd.valid();
 }
 
-Result<Replacement> Directory::replace(const std::string& name, ByteView content,
-                                       Outlives outlives) const {
+Result<Replacement> Directory::replace(const std::string& name, ByteView content, Outlives outlives,
+                                       mode_t mode) const {
     const std::string temporary = Replacement::temporary(name);
     const auto create = [&] {
         return uninterrupted([&] {
             return files_->openat(fd_.get(), temporary.c_str(),
-                                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+                                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         });
     };
     UniqueFd fd(create());
@@ -142,6 +146,35 @@ Result<void> Directory::sync() const {
         return system_failure("cannot sync", path_);
     }
     return {};
+}
+
+Result<UniqueFd> Directory::lock(const std::string& name) const {
+    const std::string path = path_ + name;
+    UniqueFd fd(uninterrupted([&] {
+        return files_->openat(fd_.get(), name.c_str(),
+                              O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    }));
+    if (!fd.valid()) {
+        return system_failure("cannot open", path);
+    }
+    if (uninterrupted([&] { return files_->flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
+        return errno == EWOULDBLOCK ? fail(Errc::InProgress, "another program has locked " + path)
+                                    : system_failure("cannot lock", path);
+    }
+    return fd;
+}
+
+Result<UniqueFd> Directory::wait_for_lock() const {
+    // Opened anew: a lock belongs to what was opened, and this object may be there for longer.
+    UniqueFd fd(uninterrupted(
+        [&] { return files_->openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); }));
+    if (!fd.valid()) {
+        return system_failure("cannot open", path_);
+    }
+    if (uninterrupted([&] { return files_->flock(fd.get(), LOCK_EX); }) != 0) {
+        return system_failure("cannot lock", path_);
+    }
+    return fd;
 }
 
 } // namespace mtkey

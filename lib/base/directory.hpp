@@ -50,13 +50,18 @@ public:
     /// As read_file(): NotFound; InvalidArgument (no regular file, a link), LimitExceeded and
     /// NotAuthorized say that it is not to be believed; IoFailed, that it could not be read.
     [[nodiscard]] Result<Bytes> read(const std::string& name, std::size_t limit, Trust trust) const;
-    [[nodiscard]] bool has(const std::string& name) const;
-    /// Writes `name`.tmp of mode 0600.
+    [[nodiscard]] Result<bool> has(const std::string& name) const; ///< also what is no file
+    /// Writes `name`.tmp.
     [[nodiscard]] Result<Replacement> replace(const std::string& name, ByteView content,
-                                              Outlives outlives) const;
+                                              Outlives outlives, mode_t mode = 0600) const;
     [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) const;
     [[nodiscard]] Result<void> remove(const std::string& name) const; ///< no error without it
     [[nodiscard]] Result<void> sync() const;
+    /// Keeps other processes out of what is done under this name, until what is returned is closed
+    /// or the process is gone; InProgress names the file. Makes the file, and leaves it.
+    [[nodiscard]] Result<UniqueFd> lock(const std::string& name) const;
+    /// The same of the directory itself; waits for whoever has it.
+    [[nodiscard]] Result<UniqueFd> wait_for_lock() const;
 
 private:
     Directory(FileOps& files, std::string path, UniqueFd fd)

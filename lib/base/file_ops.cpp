@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace mtkey {
@@ -37,6 +38,10 @@ int FileOps::renameat(int directory, const char* from, const char* to) {
 
 int FileOps::unlinkat(int directory, const char* name) {
     return ::unlinkat(directory, name, 0);
+}
+
+int FileOps::flock(int fd, int operation) {
+    return ::flock(fd, operation);
 }
 
 } // namespace mtkey

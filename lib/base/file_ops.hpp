@@ -23,6 +23,7 @@ public:
     virtual int fsync(int fd);
     virtual int renameat(int directory, const char* from, const char* to);
     virtual int unlinkat(int directory, const char* name);
+    virtual int flock(int fd, int operation);
 };
 
 /// The same call again while a signal interrupts it; a call that is never spared fails with EINTR.

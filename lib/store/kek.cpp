@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/kek.hpp"
 
-#include "base/file.hpp"
+#include "base/directory.hpp"
 
 namespace mtkey::store {
 namespace {
@@ -46,6 +46,33 @@ Result<Keks> load_keks(const KekSource& source) {
         return read_keks(source.key_file, Trust::Private, "file");
     }
     return Keks{.current = {}, .next = {}, .origin = "none"};
+}
+
+Result<bool> make_kek(const std::string& key_file, FileOps& files, RandomSource& random) {
+    const auto slash = key_file.rfind('/');
+    const auto name = key_file.substr(slash + 1);
+    auto made = [&]() -> Result<bool> {
+        const auto directory = MTKEY_TRY(
+            Directory::open(files, slash == std::string::npos ? "." : key_file.substr(0, slash + 1),
+                            Trust::Config));
+        // Two programs that share the file must not each seal under a key of its own.
+        const auto lock = MTKEY_TRY(directory.wait_for_lock());
+        const bool there = MTKEY_TRY(directory.has(name));
+        if (!there) {
+            Kek kek;
+            MTKEY_CHECK(random.fill(kek.reveal_writable()));
+            auto file =
+                MTKEY_TRY(directory.replace(name, kek.reveal(), Outlives::PowerCut, S_IRUSR));
+            MTKEY_CHECK(file.publish());
+        }
+        // One that is there may have come a moment ago, from somebody who was killed before this.
+        MTKEY_CHECK(directory.sync());
+        return !there;
+    }();
+    if (!made && made.error().code != Errc::RandomFailed) {
+        made.error().code = Errc::StoreFailed;
+    }
+    return made;
 }
 
 } // namespace mtkey::store

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/file_ops.hpp"
 #include "store/sealing.hpp"
 
 #include <optional>
@@ -25,5 +26,10 @@ struct Keks {
 /// 32 octets of `credential`, else of `key_file`; the next key is beside it, with ".new" behind the
 /// name. A source that is there and cannot be believed is an error, never "none".
 [[nodiscard]] Result<Keks> load_keks(const KekSource& source);
+
+/// For a program that has no store yet: a new key of mode 0400 at `key_file`, which outlives a
+/// power cut from then on. False: there is one, which is left as it is. RandomFailed; StoreFailed.
+[[nodiscard]] Result<bool> make_kek(const std::string& key_file, FileOps& files,
+                                    RandomSource& random);
 
 } // namespace mtkey::store

@@ -35,8 +35,9 @@ bool KeyRecord::expired(const Clock& clock) const {
     return clock.utc_now() >= local_end || ended(clock);
 }
 
-const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id) {
-    const auto found = std::ranges::find(records, device_id, &KeyRecord::device_id);
+const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id,
+                      bool pending) {
+    const auto found = std::ranges::find(records, std::pair{device_id, pending}, &KeyRecord::slot);
     return found == records.end() ? nullptr : &*found;
 }
 
@@ -54,7 +55,7 @@ std::unexpected<Error> full(std::size_t limit) {
 }
 
 Result<void> MemoryKeyStore::put(KeyRecord record) {
-    const auto same = std::ranges::find(records_, record.device_id, &KeyRecord::device_id);
+    const auto same = std::ranges::find(records_, record.slot(), &KeyRecord::slot);
     if (same != records_.end()) {
         *same = std::move(record);
         return {};
@@ -76,7 +77,7 @@ Result<void> MemoryKeyStore::end(std::span<const std::string> device_ids,
 }
 
 void MemoryKeyStore::used(std::string_view device_id, UtcTime now) {
-    const auto found = std::ranges::find(records_, device_id, &KeyRecord::device_id);
+    const auto found = std::ranges::find(records_, std::pair{device_id, false}, &KeyRecord::slot);
     if (found != records_.end()) {
         found->last_used = now;
     }

@@ -9,16 +9,20 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mtkey::store {
 
-/// Suspended: not to be used for now. Revoked: never again, kept to tell the device so.
-enum class KeyState : std::uint8_t { Confirmed = 1, Suspended, Revoked };
+/// Suspended: not to be used for now. Revoked: never again, kept to tell the device so. Pending, in
+/// an external device's own store: the MT has not acknowledged CONFIRM and may not hold the key
+/// (an MT keeps what is pending in RAM).
+enum class KeyState : std::uint8_t { Confirmed = 1, Suspended, Revoked, Pending };
 
-/// One confirmed Ks_local_MT of one (MT, external device) pair (draft 5.4.6) with what belongs to
-/// it.
+/// One Ks_local_MT of one (MT, external device) pair (draft 5.4.6) with what belongs to it.
 struct KeyRecord {
+    /// The name of the peer that the key is shared with: for an MT the Device_ID, for an external
+    /// device the mt-id that the Key Center gave.
     std::string device_id;
     std::string label; ///< a person's name for the device; may be empty
     KeyState state = KeyState::Confirmed;
@@ -46,14 +50,18 @@ struct KeyRecord {
     bool time_unknown = false;
 
     [[nodiscard]] KeyRecord clone() const;
+    [[nodiscard]] bool pending() const { return state == KeyState::Pending; }
+    /// What there is one record of: the order of all records.
+    [[nodiscard]] std::pair<std::string_view, bool> slot() const { return {device_id, pending()}; }
     /// Not to be used: one of the clocks says so. UTC may be wrong, or set right again: then it is
     /// no reason to delete (threats C1).
     [[nodiscard]] bool expired(const Clock& clock) const;
     /// To be wiped: the clock that nobody sets says so.
     [[nodiscard]] bool ended(const Clock& clock) const { return clock.boot_now() >= deadline; }
-    /// Confirmed, and all that is known of the time says that it lasts.
+    /// All that is known of the time says so.
+    [[nodiscard]] bool lasts(const Clock& clock) const { return !time_unknown && !expired(clock); }
     [[nodiscard]] bool usable(const Clock& clock) const {
-        return state == KeyState::Confirmed && !time_unknown && !expired(clock);
+        return state == KeyState::Confirmed && lasts(clock);
     }
 };
 
@@ -64,18 +72,19 @@ struct Tombstone {
     bool operator==(const Tombstone&) const = default;
 };
 
-/// The stored keys of one program: at most one confirmed record per Device_ID. Single-threaded.
-/// put() and erase() return after the change is as durable as the store makes it: only then may a
-/// peer be answered.
+/// The stored keys of one program: per Device_ID at most one record, and a pending one beside it.
+/// Single-threaded. put() and erase() return after the change is as durable as the store makes it:
+/// only then may a peer be answered.
 class KeyStore {
 public:
     virtual ~KeyStore() = default;
-    /// Replaces the record of this Device_ID. LimitExceeded when full (confirmed records are never
-    /// evicted).
+    /// Replaces the record of this Device_ID (a pending one the pending one). LimitExceeded when
+    /// full (confirmed records are never evicted).
     [[nodiscard]] virtual Result<void> put(KeyRecord record) = 0;
-    /// Of these devices no key is left, and `tombstones` are remembered in the place of those of
-    /// before: one change. Unknown devices are no error. On failure their records are still there,
-    /// but revoked: they are used no more, and a restart may bring them back until end() succeeds.
+    /// Of these devices no key is left, pending or not, and `tombstones` are remembered in the
+    /// place of those of before: one change. Unknown devices are no error. On failure their records
+    /// are still there, but revoked (pending ones stay pending): they are used no more, and a
+    /// restart may bring them back until end() succeeds.
     [[nodiscard]] virtual Result<void> end(std::span<const std::string> device_ids,
                                            std::vector<Tombstone> tombstones) = 0;
     [[nodiscard]] virtual std::vector<Tombstone> tombstones() const = 0;
@@ -85,13 +94,14 @@ public:
     [[nodiscard]] virtual bool persistent() const = 0;
     /// The wall clock is right, by somebody who knows: ends KeyRecord::time_unknown.
     virtual void trust_time() = 0;
-    /// Borrowed until the next change; null when there is none.
+    /// The one that is not pending. Borrowed until the next change; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
 };
 
 /// What the stores share.
-[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id);
+[[nodiscard]] const KeyRecord* find(std::span<const KeyRecord> records, std::string_view device_id,
+                                    bool pending = false);
 [[nodiscard]] std::vector<const KeyRecord*> pointers(std::span<const KeyRecord> records);
 [[nodiscard]] std::unexpected<Error> full(std::size_t limit);
 

@@ -32,6 +32,9 @@ Result<std::unique_ptr<SealedKeyStore>> SealedKeyStore::open(StorePlace place, S
         } else if (*snapshot) {
             store->adopt(**std::move(snapshot));
         }
+        if (!store->file_->writable()) {
+            store->report_.kept_as = store->file_->former();
+        }
         return store;
     } catch (const std::bad_alloc&) {
         return out_of_memory();
@@ -92,15 +95,15 @@ Result<void> SealedKeyStore::commit() {
     return file_->write(snapshot_);
 }
 
-std::vector<KeyRecord>::iterator SealedKeyStore::place_of(std::string_view device_id) {
-    return std::ranges::lower_bound(snapshot_.records, device_id, {}, &KeyRecord::device_id);
+std::vector<KeyRecord>::iterator SealedKeyStore::place_of(const KeyRecord& record) {
+    return std::ranges::lower_bound(snapshot_.records, record.slot(), {}, &KeyRecord::slot);
 }
 
 Result<void> SealedKeyStore::put(KeyRecord record) try {
     MTKEY_CHECK(check(record));
     auto& records = snapshot_.records;
-    const auto at = place_of(record.device_id);
-    if (at != records.end() && at->device_id == record.device_id) {
+    const auto at = place_of(record);
+    if (at != records.end() && at->slot() == record.slot()) {
         std::swap(*at, record);
         auto done = commit();
         if (!done) {
@@ -121,41 +124,78 @@ Result<void> SealedKeyStore::put(KeyRecord record) try {
     return out_of_memory();
 }
 
-Result<void> SealedKeyStore::end(std::span<const std::string> device_ids,
-                                 std::vector<Tombstone> tombstones) try {
-    auto after = snapshot_.memory;
-    after.tombstones = std::move(tombstones);
-    return end_all(device_ids, std::move(after));
-} catch (const std::bad_alloc&) { // nothing has changed yet
-    revoke(device_ids);
-    return out_of_memory();
-}
-
-Result<void> SealedKeyStore::erase(std::string_view device_id) try {
-    if (find(device_id) == nullptr) {
-        return fail(Errc::NotFound, "no key of device " + std::string(device_id));
-    }
-    const std::array one{std::string(device_id)};
-    return end_all(one, snapshot_.memory);
-} catch (const std::bad_alloc&) {
-    place_of(device_id)->state = KeyState::Revoked;
-    return out_of_memory();
-}
-
-Result<void> SealedKeyStore::end_all(std::span<const std::string> device_ids, Memory after) {
-    if (auto checked = check(after); !checked) {
-        revoke(device_ids);
-        return checked;
-    }
+/// The record stays where it is, so that nothing is allocated: the pending one comes right behind.
+Result<void> SealedKeyStore::confirm(KeyRecord record) try {
+    MTKEY_CHECK(check(record));
     auto& records = snapshot_.records;
+    const auto* pending = find_pending(record.device_id);
+    if (pending == nullptr || record.pending()) {
+        return fail(Errc::NotFound, "no pending key of " + record.device_id);
+    }
+    const auto second = records.begin() + (pending - records.data());
+    const auto first = place_of(record);
+    std::swap(*second, record);
+    std::optional<KeyRecord> former;
+    if (first != second) {
+        former = std::exchange(*first, std::move(*second));
+        records.erase(second);
+    }
+    auto done = commit();
+    if (!done) {
+        if (former) { // there is room: one was erased
+            records.insert(std::next(first), std::move(record));
+            *first = *std::move(former);
+        } else {
+            std::swap(*second, record);
+        }
+    }
+    return done;
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
+}
+
+Result<void> SealedKeyStore::end(std::span<const std::string> device_ids,
+                                 std::vector<Tombstone> tombstones) {
     const auto going = [&](const KeyRecord& record) {
         return std::ranges::find(device_ids, record.device_id) != device_ids.end();
     };
+    try {
+        auto after = snapshot_.memory;
+        after.tombstones = std::move(tombstones);
+        return end_those(going, std::move(after));
+    } catch (const std::bad_alloc&) { // nothing has changed yet
+        revoke_those(going);
+        return out_of_memory();
+    }
+}
+
+Result<void> SealedKeyStore::erase(std::string_view device_id) try {
+    if (find(device_id) == nullptr && find_pending(device_id) == nullptr) {
+        return fail(Errc::NotFound, "no key of device " + std::string(device_id));
+    }
+    return erase_if([&](const KeyRecord& record) { return record.device_id == device_id; });
+} catch (const std::bad_alloc&) { // by the text of the error
+    return out_of_memory();
+}
+
+Result<void> SealedKeyStore::erase_if(const Going& going) try {
+    return end_those(going, snapshot_.memory);
+} catch (const std::bad_alloc&) { // nothing has changed yet
+    revoke_those(going);
+    return out_of_memory();
+}
+
+Result<void> SealedKeyStore::end_those(const Going& going, Memory after) {
+    if (auto checked = check(after); !checked) {
+        revoke_those(going);
+        return checked;
+    }
+    auto& records = snapshot_.records;
     if (after == snapshot_.memory && std::ranges::none_of(records, going)) {
         return {};
     }
     std::vector<KeyRecord> gone;
-    gone.reserve(device_ids.size()); // from here on nothing is allocated but by commit()
+    gone.reserve(records.size()); // from here on nothing is allocated but by commit()
     auto kept = records.begin();
     for (auto& record : records) {
         if (going(record)) {
@@ -172,32 +212,37 @@ Result<void> SealedKeyStore::end_all(std::span<const std::string> device_ids, Me
     auto done = commit();
     if (!done) {
         std::swap(snapshot_.memory, after);
-        for (auto& record : gone) { // what was to end is not used again
-            record.state = KeyState::Revoked;
+        for (auto& record : gone) {
             records.push_back(std::move(record));
         }
-        std::ranges::sort(records, {}, &KeyRecord::device_id);
+        std::ranges::sort(records, {}, &KeyRecord::slot);
+        revoke_those(going); // what was to end is not used again
     }
     return done;
 }
 
-void SealedKeyStore::revoke(std::span<const std::string> device_ids) {
+void SealedKeyStore::revoke_those(const Going& going) {
     for (auto& record : snapshot_.records) {
-        if (std::ranges::find(device_ids, record.device_id) != device_ids.end()) {
+        if (going(record) && !record.pending()) {
             record.state = KeyState::Revoked;
         }
     }
 }
 
 void SealedKeyStore::used(std::string_view device_id, UtcTime now) {
-    const auto at = place_of(device_id);
-    if (at != snapshot_.records.end() && at->device_id == device_id) {
+    const auto at =
+        std::ranges::find(snapshot_.records, std::pair{device_id, false}, &KeyRecord::slot);
+    if (at != snapshot_.records.end()) {
         at->last_used = now;
     }
 }
 
 const KeyRecord* SealedKeyStore::find(std::string_view device_id) const {
     return store::find(snapshot_.records, device_id);
+}
+
+const KeyRecord* SealedKeyStore::find_pending(std::string_view device_id) const {
+    return store::find(snapshot_.records, device_id, true);
 }
 
 std::vector<const KeyRecord*> SealedKeyStore::all() const {
@@ -223,7 +268,7 @@ Result<void> SealedKeyStore::distrust(Error why) try {
     clear();
     snapshot_.memory = {};
     report_ = LoadReport{.distrusted = std::move(why), .kept_as = {}, .time_unknown = false};
-    if (!file_) {
+    if (!file_ || !file_->writable()) {
         return {};
     }
     report_.kept_as = MTKEY_TRY(file_->set_aside());

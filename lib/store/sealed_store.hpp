@@ -27,7 +27,9 @@ struct StoreParts {
 struct LoadReport {
     /// Why what was found, or that nothing was, is not believed: the store began empty.
     std::optional<Error> distrusted;
-    std::string kept_as;       ///< the file's new name; empty when there was none
+    /// The file's new name, empty when there was none; with Access::Read that of a file which a
+    /// start before this one has set aside.
+    std::string kept_as;
     bool time_unknown = false; ///< the clock is behind what the store has seen
 };
 
@@ -38,7 +40,8 @@ struct LoadReport {
 /// encryption key it all lives in memory only.
 class SealedKeyStore final : public KeyStore {
 public:
-    /// StoreFailed: the file can neither be read nor set aside now; it is as it was.
+    /// StoreFailed: the file can neither be read nor set aside now; it is as it was. InProgress:
+    /// another program has it. With Access::Read every change is refused (NotReady).
     [[nodiscard]] static Result<std::unique_ptr<SealedKeyStore>>
     open(StorePlace place, StoreParts parts, Keks keks, std::size_t limit = kMostRecords);
 
@@ -53,10 +56,17 @@ public:
     [[nodiscard]] bool persistent() const override { return file_.has_value(); }
     void trust_time() override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
+    [[nodiscard]] const KeyRecord* find_pending(std::string_view device_id) const;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
 
     /// end() of one, with the tombstones that there are. NotFound.
     [[nodiscard]] Result<void> erase(std::string_view device_id);
+    /// The pending record of this Device_ID becomes `record`, which replaces the one beside it, in
+    /// one change. NotFound: none is pending.
+    [[nodiscard]] Result<void> confirm(KeyRecord record);
+    /// Every record that `going` says, in one change; none is no error. Failures as of end().
+    using Going = std::function<bool(const KeyRecord&)>;
+    [[nodiscard]] Result<void> erase_if(const Going& going);
     [[nodiscard]] const Memory& memory() const { return snapshot_.memory; }
     [[nodiscard]] Result<void> remember(Memory memory); ///< nothing is written when it is the same
 
@@ -81,9 +91,9 @@ private:
     void adopt(Snapshot snapshot);
     void stamp();
     [[nodiscard]] Result<void> commit();
-    [[nodiscard]] Result<void> end_all(std::span<const std::string> device_ids, Memory after);
-    void revoke(std::span<const std::string> device_ids);
-    [[nodiscard]] std::vector<KeyRecord>::iterator place_of(std::string_view device_id);
+    [[nodiscard]] std::vector<KeyRecord>::iterator place_of(const KeyRecord& record);
+    [[nodiscard]] Result<void> end_those(const Going& going, Memory after);
+    void revoke_those(const Going& going);
 
     StoreParts parts_;
     std::size_t limit_;

@@ -22,7 +22,7 @@ constexpr Range kUicc{0, 64};
 constexpr std::size_t kNafUa = 5;
 
 // 1 is the first; "" is no mode.
-constexpr std::array<std::string_view, 3> kModes{"", "gba-u", "gba-me"};
+constexpr std::array<std::string_view, 4> kModes{"", "gba-u", "gba-me", "gba-2g"};
 
 std::uint8_t mode_code(std::string_view mode) {
     const auto found = std::ranges::find(kModes, mode);
@@ -100,7 +100,7 @@ Result<KeyRecord> read_record(FieldReader& in) {
     }
     record.deadline = MTKEY_TRY(in.boot_time());
     if (state < static_cast<std::uint8_t>(KeyState::Confirmed) ||
-        state > static_cast<std::uint8_t>(KeyState::Revoked) || time_unknown > 1 || mode == 0 ||
+        state > static_cast<std::uint8_t>(KeyState::Pending) || time_unknown > 1 || mode == 0 ||
         mode >= kModes.size()) {
         return fail(Errc::Malformed, "the sealed store holds a state or mode that is none");
     }
@@ -161,7 +161,7 @@ Result<void> check(const Memory& memory) {
 Result<void> encode_snapshot(const Snapshot& snapshot, PlainSink& sink) {
     if (snapshot.records.size() > kMostRecords ||
         std::ranges::adjacent_find(snapshot.records, std::ranges::greater_equal{},
-                                   &KeyRecord::device_id) != snapshot.records.end()) {
+                                   &KeyRecord::slot) != snapshot.records.end()) {
         return unfit("number or order of the records");
     }
     if (!fits(snapshot.written) || !fits(snapshot.written_boot) || !fits(snapshot.high_water)) {
@@ -216,7 +216,7 @@ Result<Snapshot> read_layout_1(FieldReader& in) {
     out.records.reserve(records);
     for (unsigned i = 0; i < records; ++i) {
         out.records.push_back(MTKEY_TRY(read_record(in)));
-        if (i > 0 && out.records[i].device_id <= out.records[i - 1].device_id) {
+        if (i > 0 && out.records[i].slot() <= out.records[i - 1].slot()) {
             return fail(Errc::Malformed, "the sealed store holds records out of order");
         }
     }

@@ -27,7 +27,7 @@ struct Snapshot {
     BootTime written_boot{};
     UtcTime high_water{}; ///< the latest wall-clock time that was ever seen
     Memory memory;
-    std::vector<KeyRecord> records; ///< by Device_ID, ascending, no two of one
+    std::vector<KeyRecord> records; ///< by KeyRecord::slot(), ascending, no two of one
 };
 
 inline constexpr std::size_t kMostRecords = 256;

@@ -41,6 +41,14 @@ Result<StoreFile> StoreFile::open(StorePlace place, FileOps& files, RandomSource
         return store_failed(std::move(directory).error());
     }
     StoreFile out(std::move(place), random, boot_id, *std::move(directory), std::move(keks));
+    if (out.writable()) {
+        auto lock = out.directory_.lock(kLockFile);
+        if (!lock) {
+            return lock.error().code == Errc::InProgress ? std::unexpected(std::move(lock).error())
+                                                         : store_failed(std::move(lock).error());
+        }
+        out.lock_ = *std::move(lock);
+    }
     if (!out.place_.runtime_directory.empty()) {
         auto runtime = Directory::open(files, out.place_.runtime_directory, Trust::Config);
         if (!runtime) {
@@ -114,7 +122,7 @@ Result<std::uint64_t> StoreFile::read_floor(std::span<const Kek* const> keks) co
 }
 
 Result<std::optional<Replacement>> StoreFile::prepare_floor(std::uint64_t generation) const {
-    if (!runtime_) {
+    if (!runtime_ || !writable()) {
         return std::nullopt;
     }
     const auto floor = encode_generation({.boot_id = boot_id_, .generation = generation},
@@ -127,6 +135,9 @@ Result<std::optional<Replacement>> StoreFile::prepare_floor(std::uint64_t genera
 }
 
 Result<void> StoreFile::write(Snapshot& snapshot) {
+    if (!writable()) {
+        return fail(Errc::NotReady, "the key store was opened to be read");
+    }
     const auto former = snapshot.generation;
     snapshot.generation = next_generation_;
     Result<void> done;
@@ -211,11 +222,21 @@ Result<void> StoreFile::verify() const {
     return {};
 }
 
-Result<std::string> StoreFile::set_aside() {
-    unsigned former = 0;
+unsigned StoreFile::last_bad() const {
+    unsigned last = 0;
     for (unsigned number = 1; number <= kBadNames; ++number) {
-        former = directory_.has(bad_name(number)) ? number : former;
+        last = directory_.has(bad_name(number)).value_or(false) ? number : last;
     }
+    return last;
+}
+
+std::string StoreFile::former() const {
+    const unsigned last = last_bad();
+    return last == 0 ? "" : bad_name(last);
+}
+
+Result<std::string> StoreFile::set_aside() {
+    const unsigned former = last_bad();
     const auto name = bad_name(former % kBadNames + 1);
     auto moved = directory_.rename(kStore, name);
     if (!moved) {

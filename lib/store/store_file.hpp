@@ -11,16 +11,21 @@
 
 namespace mtkey::store {
 
+/// Read: nothing on the disk changes, whatever is found there; another program may be writing.
+enum class Access { Read, Change };
+
 /// Where a sealed file lives and whose it is.
 struct StorePlace {
     std::string directory;           ///< exists; of root or us, not writable by others
     std::string runtime_directory;   ///< in a tmpfs, kept over restarts; empty: no generation file
     std::string store_id = "mtkeyd"; ///< at most 255 octets
     std::span<const Layout> layouts = kLayouts;
+    Access access = Access::Change;
 };
 
 /// In StorePlace::directory.
 inline constexpr const char* kStoreFile = "store";
+inline constexpr const char* kLockFile = "store.lock";
 
 /// StoreFailed; makes no allocation of its own.
 [[nodiscard]] inline std::unexpected<Error> out_of_memory() {
@@ -28,10 +33,11 @@ inline constexpr const char* kStoreFile = "store";
 }
 
 /// Owns the sealed file on the disk and the generation file beside it: reads, replaces and sets
-/// aside; knows nothing of what is in it.
+/// aside; knows nothing of what is in it. Keeps other programs from doing so while it lives.
 class StoreFile {
 public:
-    /// `files` and `random` are borrowed; `keks.current` is there. StoreFailed.
+    /// `files` and `random` are borrowed; `keks.current` is there. StoreFailed; InProgress: another
+    /// program has the store, which kLockFile in its directory tells.
     [[nodiscard]] static Result<StoreFile>
     open(StorePlace place, FileOps& files, RandomSource& random, const BootId& boot_id, Keks keks);
 
@@ -47,6 +53,8 @@ public:
     [[nodiscard]] Result<void> verify() const;
     /// Takes the file away to another name, which is returned; empty when there is none.
     [[nodiscard]] Result<std::string> set_aside();
+    [[nodiscard]] std::string former() const; ///< what was set aside before; empty: nothing
+    [[nodiscard]] bool writable() const { return place_.access == Access::Change; }
     /// write() under `next`, which is the key from then on; nothing when it is already.
     [[nodiscard]] Result<void> rekey(const Kek& next, Snapshot& snapshot);
 
@@ -62,12 +70,14 @@ private:
     [[nodiscard]] Result<std::optional<Replacement>> prepare_floor(std::uint64_t generation) const;
     [[nodiscard]] Result<void> replace(ByteView file, std::uint64_t generation);
     [[nodiscard]] bool restore() const;
+    [[nodiscard]] unsigned last_bad() const;
 
     StorePlace place_;
     RandomSource* random_;
     BootId boot_id_;
     Directory directory_;
     std::optional<Directory> runtime_;
+    UniqueFd lock_;
     Keks keks_;                         ///< current: the one that the file is sealed under
     Bytes file_;                        ///< as it stands on the disk; empty: there is none
     std::uint64_t next_generation_ = 1; ///< never given twice, whatever fails

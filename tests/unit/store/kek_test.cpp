@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/kek.hpp"
 
+#include "fakes/fixed_random.hpp"
 #include "machine.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 namespace mtkey::store {
 namespace {
@@ -86,6 +88,92 @@ TEST_F(KekTest, WhatIsThereAndNotRightIsAnError) {
     fs::rename(key_file(), credentials() / "elsewhere");
     fs::create_symlink(credentials() / "elsewhere", key_file());
     EXPECT_EQ(refused(), "InvalidArgument");
+}
+
+TEST_F(KekTest, MadeOnceAndForGood) {
+    FileOps files;
+    SystemRandom random;
+    ASSERT_EQ(make_kek(key_file(), files, random), true);
+    EXPECT_EQ(fs::status(key_file()).permissions(), fs::perms(0400));
+    EXPECT_EQ(fs::file_size(key_file()), 32U);
+    const auto keks = load_keks(source());
+    ASSERT_TRUE(keks && keks->current);
+    EXPECT_FALSE(*keks->current == Kek{}) << "32 zero octets are no key";
+    ASSERT_EQ(make_kek(key_file(), files, random), false);
+    EXPECT_TRUE(*load_keks(source())->current == *keks->current) << "left as it is";
+
+    fs::remove(key_file());
+    fs::create_symlink("nowhere", key_file());
+    EXPECT_EQ(make_kek(key_file(), files, random), false) << "and so is whatever is there";
+    fs::remove(key_file());
+    Machine::write(key_file().string() + ".tmp", Bytes(7)); // of somebody who was killed
+    ASSERT_EQ(make_kek(key_file(), files, random), true);
+    EXPECT_FALSE(*load_keks(source())->current == *keks->current);
+}
+
+TEST_F(KekTest, MakersTakeTurns) {
+    struct Counting final : FileOps {
+        int flock(int fd, int operation) override {
+            locks.push_back(operation);
+            return FileOps::flock(fd, operation);
+        }
+        std::vector<int> locks;
+    } files;
+    SystemRandom random;
+    ASSERT_TRUE(make_kek(key_file(), files, random));
+    EXPECT_EQ(files.locks, std::vector<int>{LOCK_EX});
+}
+
+TEST_F(KekTest, NothingStandsThereUnlessItIsWhole) {
+    struct Failing final : FileOps {
+        int openat(int directory, const char* name, int flags, mode_t mode) override {
+            return fails() ? -1 : FileOps::openat(directory, name, flags, mode);
+        }
+        int fstat(int fd, struct stat& out) override {
+            return fails() ? -1 : FileOps::fstat(fd, out);
+        }
+        ssize_t write(int fd, ByteView octets) override {
+            return fails() ? -1 : FileOps::write(fd, octets.first(1));
+        }
+        int fdatasync(int) override { return fails() ? -1 : 0; }
+        int fsync(int) override { return fails() ? -1 : 0; }
+        int renameat(int directory, const char* from, const char* to) override {
+            return fails() ? -1 : FileOps::renameat(directory, from, to);
+        }
+        int flock(int fd, int operation) override {
+            return fails() ? -1 : FileOps::flock(fd, operation);
+        }
+        bool fails() {
+            errno = EIO;
+            return left-- == 0;
+        }
+        int left = 0;
+    };
+    SystemRandom random;
+    int call = 0;
+    while (true) {
+        Failing files;
+        files.left = call++;
+        const auto made = make_kek(key_file(), files, random);
+        if (made) {
+            break;
+        }
+        EXPECT_EQ(made.error().code, Errc::StoreFailed) << call;
+        EXPECT_FALSE(fs::exists(key_file().string() + ".tmp")) << call;
+        if (fs::exists(key_file())) { // all but the folder's sync was done
+            EXPECT_TRUE(load_keks(source())->current) << call;
+            Failing again;
+            again.left = 4; // the same sync, of the next start
+            EXPECT_EQ(make_kek(key_file(), again, random).error().code, Errc::StoreFailed);
+            fs::remove(key_file());
+        }
+    }
+    EXPECT_GT(call, 36) << "each octet was written by itself";
+    fakes::FixedRandom dry;
+    fs::remove(key_file());
+    FileOps files;
+    EXPECT_EQ(make_kek(key_file(), files, dry).error().code, Errc::RandomFailed);
+    EXPECT_FALSE(fs::exists(key_file()));
 }
 
 /// systemd lets a user in by an ACL where the file system has them: the mask looks like the group.

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
@@ -28,7 +29,8 @@ Result<std::unique_ptr<SealedKeyStore>> start_in(const fs::path& folder, FileOps
     StorePlace place{.directory = folder / "disk",
                      .runtime_directory = folder / "run",
                      .store_id = "mtkeyd",
-                     .layouts = kLayouts};
+                     .layouts = kLayouts,
+                     .access = Access::Change};
     return SealedKeyStore::open(std::move(place),
                                 StoreParts{.files = files,
                                            .clock = clock,
@@ -42,8 +44,8 @@ void say(const std::string& line) {
     static_cast<void>(write_all(STDOUT_FILENO, as_octets(line + "\n")));
 }
 
-/// Until it is killed. "started", then for each change what is about to be ("will a 7", "will a 0"
-/// for an erasure) and "done".
+/// Until it is killed. "started", then for each change what is about to be ("will a 7", "will a? 7"
+/// for a pending one, "will a 0" for an erasure, "will a -1" for a confirmation) and "done".
 int writer(const fs::path& folder, unsigned number) {
     FileOps files;
     SystemClock clock;
@@ -61,11 +63,23 @@ int writer(const fs::path& folder, unsigned number) {
     std::mt19937 generator(number);
     while (true) {
         const std::string device_id = "urn:" + std::to_string(generator() % 12);
-        const bool ends = generator() % 3 == 0 && store.find(device_id) != nullptr;
         const auto key = static_cast<std::uint8_t>(1 + generator() % 255);
-        say("will " + device_id + " " + std::to_string(ends ? 0 : key));
-        const auto done =
-            ends ? store.erase(device_id) : store.put(record_of(device_id, key, clock));
+        const auto* pending = store.find_pending(device_id);
+        const auto dice = generator() % 6;
+        Result<void> done;
+        if (dice < 2 && pending != nullptr) {
+            say("will " + device_id + " -1");
+            done = store.confirm(record_of(device_id, pending->ks_local_mt.reveal()[0], clock));
+        } else if (dice == 2 && (pending != nullptr || store.find(device_id) != nullptr)) {
+            say("will " + device_id + " 0");
+            done = store.erase(device_id);
+        } else if (dice < 5) {
+            say("will " + device_id + "? " + std::to_string(key));
+            done = store.put(pending_of(device_id, key, clock));
+        } else {
+            say("will " + device_id + " " + std::to_string(key));
+            done = store.put(record_of(device_id, key, clock));
+        }
         if (!done) {
             say("cannot: " + describe(done.error()));
             return 5;
@@ -75,8 +89,10 @@ int writer(const fs::path& folder, unsigned number) {
 }
 
 /// Runs a writer until it has said so many lines, and a little longer. What it said until it died.
-std::string killed_after(std::ptrdiff_t lines, std::chrono::microseconds longer,
-                         const fs::path& folder, unsigned number) {
+/// `meanwhile` is called while it runs.
+std::string killed_after(
+    std::ptrdiff_t lines, std::chrono::microseconds longer, const fs::path& folder, unsigned number,
+    const std::function<void()>& meanwhile = [] {}) {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     posix_spawn_file_actions_t actions;
@@ -102,6 +118,7 @@ std::string killed_after(std::ptrdiff_t lines, std::chrono::microseconds longer,
         }
     };
     listen(lines);
+    meanwhile();
     const auto moment = std::chrono::steady_clock::now() + longer;
     while (std::chrono::steady_clock::now() < moment) {
     }
@@ -137,6 +154,10 @@ TEST(StoreKill, NothingAcknowledgedIsLost) {
         const auto apply = [](Keys& to, const std::pair<std::string, int>& change) {
             if (change.second == 0) {
                 to.erase(change.first);
+                to.erase(change.first + "?");
+            } else if (change.second < 0) {
+                to[change.first] = to.at(change.first + "?");
+                to.erase(change.first + "?");
             } else {
                 to[change.first] = change.second;
             }
@@ -166,6 +187,21 @@ TEST(StoreKill, NothingAcknowledgedIsLost) {
     }
     std::printf("%d acknowledged, %d came through without\n", acknowledged, cut_short);
     EXPECT_GT(acknowledged, wanted_kills) << "it was killed before it did anything";
+}
+
+TEST(StoreKill, KilledHolderFreesTheLock) {
+    const fakes::ScratchDirectory scratch;
+    fs::create_directory(scratch.path() / "disk");
+    fs::create_directory(scratch.path() / "run");
+    FileOps files;
+    SystemClock clock;
+    SystemRandom random;
+    killed_after(1, std::chrono::microseconds(0), scratch.path(), 1, [&] {
+        const auto second = start_in(scratch.path(), files, clock, random);
+        ASSERT_FALSE(second);
+        EXPECT_EQ(second.error().code, Errc::InProgress);
+    });
+    EXPECT_TRUE(start_in(scratch.path(), files, clock, random));
 }
 
 } // namespace

@@ -47,16 +47,25 @@ inline KeyRecord record_of(const std::string& device_id, std::uint8_t key, const
     return out;
 }
 
+/// The same, waiting for its CONFIRM to be acknowledged.
+inline KeyRecord pending_of(const std::string& device_id, std::uint8_t key, const Clock& clock) {
+    auto out = record_of(device_id, key, clock);
+    out.state = KeyState::Pending;
+    return out;
+}
+
 inline Secret<32> test_key_id(const Secret<32>& ks_local_mt,
                               const std::array<std::uint8_t, 32>& th_est) {
     return hmac_sha256(th_est, {ks_local_mt.reveal()});
 }
 
-/// Nothing waits for the disk: for tests that do not ask what it has.
+/// Nothing waits for the disk, for tests that do not ask what it has; nor does a lock keep out the
+/// restart that they make while the first start's object still lives.
 class QuickFiles : public FileOps {
 public:
     int fdatasync(int) override { return 0; }
     int fsync(int) override { return 0; }
+    int flock(int, int) override { return 0; }
 };
 
 /// One computer: its disk, its tmpfs, its clocks, its keys.
@@ -81,7 +90,8 @@ public:
         StorePlace place{.directory = disk(),
                          .runtime_directory = run(),
                          .store_id = "mtkeyd",
-                         .layouts = layouts};
+                         .layouts = layouts,
+                         .access = access};
         return SealedKeyStore::open(std::move(place),
                                     StoreParts{.files = files,
                                                .clock = clock,
@@ -120,6 +130,7 @@ public:
     std::optional<Kek> kek = kek_of(0x11);
     std::optional<Kek> next_kek;
     std::span<const Layout> layouts = kLayouts;
+    Access access = Access::Change;
     std::size_t limit = kMostRecords;
     QuickFiles quick;
 
@@ -127,15 +138,22 @@ private:
     fakes::ScratchDirectory scratch_;
 };
 
-/// Device_ID -> first octet of its key, of what can be used.
+/// Device_ID -> first octet of its key, of what can be used; "?" behind that of a pending one.
 inline std::map<std::string, int> keys_of(const KeyStore& store) {
     std::map<std::string, int> out;
     for (const auto* record : store.all()) {
-        if (record->state == KeyState::Confirmed) {
-            out[record->device_id] = record->ks_local_mt.reveal()[0];
+        if (record->state == KeyState::Confirmed || record->pending()) {
+            out[record->device_id + (record->pending() ? "?" : "")] =
+                record->ks_local_mt.reveal()[0];
         }
     }
     return out;
+}
+
+/// By a name as keys_of() has it.
+inline const KeyRecord* find_named(const SealedKeyStore& store, std::string_view name) {
+    return name.ends_with('?') ? store.find_pending(name.substr(0, name.size() - 1))
+                               : store.find(name);
 }
 
 } // namespace mtkey::store

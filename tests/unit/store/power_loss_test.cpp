@@ -38,7 +38,7 @@ std::optional<Keys> started_from(const DiskModel::Image& image) {
     return found;
 }
 
-/// A life of one store under the eyes of the model: puts, a renewal, an erasure, another key.
+/// A life of one store under the eyes of the model: puts, renewals, an erasure.
 /// `octets` are remembered besides: how many sectors a file has.
 Verdict live(Mistake mistake, std::size_t octets) {
     Machine machine;
@@ -78,6 +78,11 @@ Verdict live(Mistake mistake, std::size_t octets) {
     change({{"a", 2}, {"b", 3}}, [&] { return store->put(record_of("b", 3, machine.clock)); });
     if (mistake != Mistake::InPlace) { // which cannot make a file shorter
         change({{"b", 3}}, [&] { return store->erase("a"); });
+    }
+    if (mistake == Mistake::None) { // without the folder's sync too many states have come together
+        change({{"b", 3}, {"b?", 4}},
+               [&] { return store->put(pending_of("b", 4, machine.clock)); });
+        change({{"b", 4}}, [&] { return store->confirm(record_of("b", 4, machine.clock)); });
     }
     return verdict;
 }

@@ -15,6 +15,7 @@ namespace mtkey::store {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 using ::testing::HasSubstr;
 using Keys = std::map<std::string, int>;
 namespace fs = std::filesystem;
@@ -78,7 +79,7 @@ TEST_F(SealedStore, OutlivesTheProgram) {
     EXPECT_EQ(found->local_end, wanted.local_end);
     EXPECT_EQ(found->deadline, wanted.deadline) << "the same boot";
     EXPECT_TRUE(found->usable(machine.clock));
-    EXPECT_EQ(names(machine.disk()), (std::vector<std::string>{"store"}));
+    EXPECT_EQ(names(machine.disk()), (std::vector<std::string>{"store", "store.lock"}));
     struct stat status{};
     ASSERT_EQ(::stat(machine.store_path().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U);
@@ -166,6 +167,146 @@ TEST_F(SealedStore, ErasesManyAtOnce) {
     EXPECT_EQ(again->generation(), generation + 1) << "nothing new, nothing written";
 }
 
+TEST_F(SealedStore, ConfirmingIsOneChange) {
+    const auto store = machine.start();
+    ASSERT_TRUE(store->put(record("b", 1)));
+    EXPECT_EQ(store->confirm(record("a", 2)).error().code, Errc::NotFound);
+    ASSERT_TRUE(store->put(pending_of("a", 2, machine.clock)));
+    ASSERT_TRUE(store->put(pending_of("a", 3, machine.clock)));
+    EXPECT_EQ(store->find("a"), nullptr);
+    EXPECT_FALSE(store->find_pending("a")->usable(machine.clock));
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a?", 3}, {"b", 1}}));
+    EXPECT_EQ(store->confirm(pending_of("a", 3, machine.clock)).error().code, Errc::NotFound);
+    auto generation = store->generation();
+    ASSERT_TRUE(store->confirm(record("a", 3)));
+    EXPECT_EQ(store->generation(), ++generation);
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a", 3}, {"b", 1}}));
+
+    ASSERT_TRUE(store->put(pending_of("a", 4, machine.clock)));
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a", 3}, {"a?", 4}, {"b", 1}})) << "beside it";
+    ++generation;
+    ASSERT_TRUE(store->confirm(record("a", 4)));
+    EXPECT_EQ(store->generation(), ++generation);
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a", 4}, {"b", 1}}));
+}
+
+TEST_F(SealedStore, ConfirmingNeedsNoRoom) {
+    machine.limit = 2;
+    const auto store = machine.start();
+    ASSERT_TRUE(store->put(record("a", 1)));
+    ASSERT_TRUE(store->put(pending_of("a", 2, machine.clock)));
+    EXPECT_EQ(store->put(record("b", 1)).error().code, Errc::LimitExceeded);
+    EXPECT_TRUE(store->confirm(record("a", 2)));
+    EXPECT_TRUE(store->put(record("b", 1)));
+}
+
+TEST_F(SealedStore, ErasesPendingKeysWithTheirDeviceOrAlone) {
+    const auto store = machine.start();
+    for (const char* name : {"a", "b"}) {
+        ASSERT_TRUE(store->put(record(name, 1)));
+        ASSERT_TRUE(store->put(pending_of(name, 2, machine.clock)));
+    }
+    const auto of_b = [](const KeyRecord& one) { return one.slot() == std::pair("b"sv, true); };
+    ASSERT_TRUE(store->erase_if(of_b));
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a", 1}, {"a?", 2}, {"b", 1}}));
+    const auto generation = store->generation();
+    ASSERT_TRUE(store->erase_if(of_b));
+    EXPECT_EQ(store->generation(), generation) << "nothing goes, nothing is written";
+    ASSERT_TRUE(store->erase("a"));
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"b", 1}}));
+    ASSERT_TRUE(store->put(pending_of("c", 3, machine.clock)));
+    ASSERT_TRUE(store->erase("c"));
+    EXPECT_EQ(store->erase("c").error().code, Errc::NotFound);
+}
+
+TEST_F(SealedStore, ErasureThatFailsLeavesAPendingKeyWhatItIs) {
+    const auto store = machine.start();
+    ASSERT_TRUE(store->put(record("a", 1)));
+    ASSERT_TRUE(store->put(pending_of("a", 2, machine.clock)));
+    fs::create_directory(machine.disk() / "store.tmp"); // in the way, of root as well
+    EXPECT_EQ(store->erase("a").error().code, Errc::StoreFailed);
+    ASSERT_NE(store->find("a"), nullptr);
+    EXPECT_EQ(store->find("a")->state, KeyState::Revoked);
+    ASSERT_NE(store->find_pending("a"), nullptr);
+    fs::remove(machine.disk() / "store.tmp");
+    ASSERT_TRUE(store->put(record("b", 3))) << "both can be written";
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a?", 2}, {"b", 3}}));
+}
+
+// ---- more than one program
+
+TEST_F(SealedStore, OneProgramAtATime) {
+    FileOps files;
+    auto first = machine.try_start(files);
+    ASSERT_TRUE(first);
+    const auto second = machine.try_start(files);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Errc::InProgress);
+    EXPECT_THAT(second.error().context, HasSubstr(machine.disk() / "store.lock"));
+    ASSERT_TRUE((*first)->put(record("a", 1)));
+    ASSERT_TRUE((*first)->distrust(Error{Errc::Malformed, 0, "old"}));
+    EXPECT_EQ(machine.try_start(files).error().code, Errc::InProgress)
+        << "whatever becomes of the file";
+    first->reset();
+    EXPECT_TRUE(machine.try_start(files));
+    struct stat status{};
+    ASSERT_EQ(::stat((machine.disk() / "store.lock").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0600U);
+}
+
+TEST_F(SealedStore, LockThatIsALinkIsRefused) {
+    fs::create_symlink("elsewhere", machine.disk() / "store.lock");
+    EXPECT_EQ(machine.try_start(machine.quick).error().code, Errc::StoreFailed);
+    EXPECT_FALSE(fs::exists(machine.disk() / "elsewhere"));
+}
+
+TEST_F(SealedStore, ReadingGoesOnBesideTheWriter) {
+    FileOps files;
+    const auto writer = machine.try_start(files).value();
+    ASSERT_TRUE(writer->put(record("a", 1)));
+    machine.access = Access::Read;
+    const auto reader = machine.try_start(files).value();
+    EXPECT_TRUE(reader->persistent());
+    EXPECT_EQ(keys_of(*reader), (Keys{{"a", 1}}));
+    ASSERT_TRUE(writer->put(record("a", 2)));
+    EXPECT_EQ(keys_of(*machine.try_start(files).value()), (Keys{{"a", 2}}));
+    const auto file = machine.file();
+    EXPECT_EQ(reader->put(record("b", 1)).error().code, Errc::NotReady);
+    EXPECT_EQ(reader->erase("a").error().code, Errc::NotReady);
+    EXPECT_EQ(reader->note_time().error().code, Errc::NotReady);
+    EXPECT_EQ(reader->rekey(kek_of(3)).error().code, Errc::NotReady);
+    EXPECT_EQ(machine.file(), file);
+}
+
+TEST_F(SealedStore, ReadingChangesNothing) {
+    machine.access = Access::Read;
+    EXPECT_TRUE(machine.start()->all().empty());
+    EXPECT_TRUE(fs::is_empty(machine.disk())) << "nor is a lock file made";
+    machine.access = Access::Change;
+    ASSERT_TRUE(machine.start()->put(record("a", 1)));
+    fs::remove(machine.run() / "generation");
+    machine.access = Access::Read;
+    EXPECT_EQ(keys_of(*machine.start()), (Keys{{"a", 1}}));
+    EXPECT_TRUE(fs::is_empty(machine.run())) << "the floor is the writer's";
+
+    const Bytes bad{1, 2, 3};
+    machine.set_file(bad);
+    {
+        const auto store = machine.start();
+        ASSERT_TRUE(store->report().distrusted);
+        EXPECT_EQ(store->report().kept_as, "");
+        EXPECT_TRUE(store->all().empty());
+        ASSERT_TRUE(store->distrust(Error{Errc::Malformed, 0, "again"}));
+        EXPECT_EQ(machine.file(), bad) << "it stays where it is";
+    }
+    machine.access = Access::Change;
+    EXPECT_EQ(machine.start()->report().kept_as, "store.bad-1");
+    EXPECT_EQ(machine.start()->report().kept_as, "") << "that start was well";
+    machine.access = Access::Read;
+    EXPECT_EQ(machine.start()->report().kept_as, "store.bad-1") << "but it lies there";
+    EXPECT_FALSE(machine.start()->report().distrusted);
+}
+
 // ---- what is not believed
 
 TEST_F(SealedStore, FilesThatAreNotBelieved) {
@@ -245,7 +386,7 @@ TEST_F(SealedStore, WhatIsSetAsideIsKeptOnce) {
         const auto store = machine.start();
         ASSERT_TRUE(store->report().distrusted);
         last = store->report().kept_as;
-        EXPECT_EQ(names(machine.disk()), (std::vector<std::string>{"store", last}));
+        EXPECT_EQ(names(machine.disk()), (std::vector<std::string>{"store", last, "store.lock"}));
         EXPECT_EQ(Machine::read(machine.disk() / last), bad);
     }
     EXPECT_THAT(last, HasSubstr("store.bad-"));
@@ -404,7 +545,7 @@ TEST_F(SealedStore, NoRandomnessNoChange) {
     EXPECT_EQ(without->find("a")->state, KeyState::Revoked);
     EXPECT_FALSE(without->find("a")->usable(machine.clock));
     EXPECT_EQ(machine.file(), before);
-    EXPECT_EQ(names(machine.disk()), (std::vector<std::string>{"store"}));
+    EXPECT_EQ(names(machine.disk()), (std::vector<std::string>{"store", "store.lock"}));
 }
 
 // ---- layouts

@@ -241,6 +241,16 @@ TEST(Snapshot, WhatNoFileCanHoldIsRefused) {
     const std::array rows{
         Row{"too many", [](Snapshot& s) { s = sample(kMostRecords + 1); }},
         Row{"twice", [](Snapshot& s) { s.records[1].device_id = s.records[0].device_id; }},
+        Row{"pending twice",
+            [](Snapshot& s) {
+                s.records[0].state = s.records[1].state = KeyState::Pending;
+                s.records[1].device_id = s.records[0].device_id;
+            }},
+        Row{"pending first",
+            [](Snapshot& s) {
+                s.records[0].state = KeyState::Pending;
+                s.records[1].device_id = s.records[0].device_id;
+            }},
         Row{"order", [](Snapshot& s) { std::swap(s.records[0], s.records[1]); }},
         Row{"Device_ID", [](Snapshot& s) { s.records[0].device_id.clear(); }},
         Row{"long Device_ID", [](Snapshot& s) { s.records[2].device_id.assign(129, 'v'); }},
@@ -307,6 +317,47 @@ TEST(Snapshot, ParserWantsRecordsInOrder) {
         second.back() = static_cast<std::uint8_t>(last);
         EXPECT_EQ(parsed(octets).error().code, Errc::Malformed) << last;
     }
+}
+
+/// One name, as a record and a pending one: in this order, and no two of a kind.
+TEST(Snapshot, PendingComesBehindItsLike) {
+    auto snapshot = sample(2);
+    snapshot.records[0].mode = snapshot.records[1].mode = "gba-2g";
+    snapshot.records[1].device_id = snapshot.records[0].device_id;
+    snapshot.records[1].state = KeyState::Pending;
+    const auto good = encoded(snapshot);
+    const auto back = parsed(good);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->records[1].state, KeyState::Pending);
+    EXPECT_EQ(back->records[0].state, KeyState::Confirmed);
+    EXPECT_EQ(back->records[0].mode, "gba-2g");
+    EXPECT_EQ(encoded(*back), good);
+
+    std::vector<std::size_t> states; // where they stand: behind the label
+    const ByteView label = as_octets("kitchen");
+    for (auto from = good.begin();;) {
+        const auto found = std::search(from, good.end(), label.begin(), label.end());
+        if (found == good.end()) {
+            break;
+        }
+        from = found + static_cast<std::ptrdiff_t>(label.size());
+        states.push_back(static_cast<std::size_t>(from - good.begin()));
+    }
+    ASSERT_EQ(states.size(), 2U);
+    ASSERT_EQ(good[states[1]], 4);
+    const auto with = [&](std::uint8_t first, std::uint8_t second) {
+        auto changed = good;
+        changed[states[0]] = first;
+        changed[states[1]] = second;
+        return parsed(std::move(changed)).has_value();
+    };
+    EXPECT_TRUE(with(3, 4));
+    EXPECT_FALSE(with(4, 4));
+    EXPECT_FALSE(with(4, 1));
+    EXPECT_FALSE(with(1, 1));
+    EXPECT_FALSE(with(1, 3));
+    EXPECT_FALSE(with(1, 5));
+    EXPECT_FALSE(with(1, 0));
 }
 
 TEST(Snapshot, NewerLayoutIsNotGuessedAt) {

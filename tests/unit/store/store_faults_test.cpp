@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using Keys = std::map<std::string, int>;
 namespace fs = std::filesystem;
 
-enum class Kind { Openat, Fstat, Read, Write, Fdatasync, Fsync, Renameat, Unlinkat };
+enum class Kind { Openat, Fstat, Read, Write, Fdatasync, Fsync, Renameat, Unlinkat, Flock };
 
 struct Fault {
     std::size_t first = 0; ///< index of the call among all (or, with `kind`, those) of an operation
@@ -56,6 +56,9 @@ public:
     }
     int unlinkat(int directory, const char* name) override {
         return strikes(Kind::Unlinkat) ? refuse() : QuickFiles::unlinkat(directory, name);
+    }
+    int flock(int fd, int operation) override {
+        return strikes(Kind::Flock) ? refuse() : QuickFiles::flock(fd, operation);
     }
 
 private:
@@ -109,7 +112,22 @@ const std::array kOperations{
     Operation{
         "replace", false,
         [](SealedKeyStore& store, Machine& m) { return store.put(record_of("a", 9, m.clock)); }},
+    Operation{
+        "put pending", false,
+        [](SealedKeyStore& store, Machine& m) { return store.put(pending_of("b", 8, m.clock)); }},
+    Operation{"confirm", false,
+              [](SealedKeyStore& store, Machine& m) {
+                  return store.confirm(record_of("p", 5, m.clock));
+              }},
+    Operation{"confirm in the place of another", false,
+              [](SealedKeyStore& store, Machine& m) {
+                  return store.confirm(record_of("a", 6, m.clock));
+              }},
     Operation{"erase", false, [](SealedKeyStore& store, Machine&) { return store.erase("a"); }},
+    Operation{"erase pending", false,
+              [](SealedKeyStore& store, Machine&) {
+                  return store.erase_if([](const KeyRecord& record) { return record.pending(); });
+              }},
     Operation{"erase many", false,
               [](SealedKeyStore& store, Machine&) {
                   return store.end(std::array<std::string, 2>{"a", "b"}, {{"a", "t"}});
@@ -131,6 +149,8 @@ bool try_one(const Operation& operation, const Fault& fault) {
     if (!operation.empty_before) {
         EXPECT_TRUE(store->put(record_of("a", 1, machine.clock)));
         EXPECT_TRUE(store->put(record_of("b", 2, machine.clock)));
+        EXPECT_TRUE(store->put(pending_of("a", 6, machine.clock)));
+        EXPECT_TRUE(store->put(pending_of("p", 5, machine.clock)));
     }
     const auto before = state_of(*store);
     const auto descriptors = open_descriptors();
@@ -154,7 +174,7 @@ bool try_one(const Operation& operation, const Fault& fault) {
         EXPECT_FALSE(done.error().context.empty());
         // What was to be erased is used no more, and is still there.
         for (const auto& [device_id, key] : before.keys) {
-            const auto* found = store->find(device_id);
+            const auto* found = find_named(*store, device_id);
             EXPECT_TRUE(found != nullptr);
             EXPECT_EQ(found->ks_local_mt.reveal()[0], key);
             in_memory.keys[device_id] = key;

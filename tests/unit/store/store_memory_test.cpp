@@ -97,6 +97,18 @@ const std::array kOperations{
                   return once(record_of("a", 9, m.clock),
                               [&store](KeyRecord record) { return store.put(std::move(record)); });
               }},
+    Operation{"confirm",
+              [](SealedKeyStore& store, Machine& m) {
+                  return once(record_of("p", 5, m.clock), [&store](KeyRecord record) {
+                      return store.confirm(std::move(record));
+                  });
+              }},
+    Operation{"confirm in the place of another",
+              [](SealedKeyStore& store, Machine& m) {
+                  return once(record_of("a", 6, m.clock), [&store](KeyRecord record) {
+                      return store.confirm(std::move(record));
+                  });
+              }},
     Operation{"erase",
               [](SealedKeyStore& store, Machine&) -> std::function<Result<void>()> {
                   return [&store] { return store.erase("a"); };
@@ -128,6 +140,8 @@ bool try_one(const Operation& operation, long first, bool for_ever) {
     auto store = machine.start();
     EXPECT_TRUE(store->put(record_of("a", 1, machine.clock)));
     EXPECT_TRUE(store->put(record_of("b", 2, machine.clock)));
+    EXPECT_TRUE(store->put(pending_of("a", 6, machine.clock)));
+    EXPECT_TRUE(store->put(pending_of("p", 5, machine.clock)));
     const Keys before = keys_of(*store);
     const Memory memory = store->memory();
     const auto run = operation.prepare(*store, machine);
@@ -142,7 +156,7 @@ bool try_one(const Operation& operation, long first, bool for_ever) {
         const bool erases = std::string_view(operation.name).starts_with("erase");
         EXPECT_EQ(in_memory.contains("a"), !erases) << "what was to end is used no more";
         for (const auto& [device_id, key] : before) {
-            EXPECT_NE(store->find(device_id), nullptr);
+            EXPECT_NE(find_named(*store, device_id), nullptr);
             in_memory[device_id] = key;
         }
         EXPECT_EQ(in_memory, before);
@@ -178,7 +192,8 @@ TEST(StoreMemory, EachAllocationOfAStart) {
             StorePlace place{.directory = machine.disk(),
                              .runtime_directory = machine.run(),
                              .store_id = "mtkeyd",
-                             .layouts = kLayouts};
+                             .layouts = kLayouts,
+                             .access = Access::Change};
             StoreParts parts{.files = machine.quick,
                              .clock = machine.clock,
                              .random = *machine.random,

@@ -10,9 +10,9 @@
 namespace mtkey::store {
 namespace {
 
-KeyRecord numbered(int number, const std::string& label, KeyState state, bool time_unknown,
-                   const std::string& mode) {
-    const auto key = static_cast<std::uint8_t>(0x10 * number);
+KeyRecord numbered(int number, int key_number, const std::string& label, KeyState state,
+                   bool time_unknown, const std::string& mode) {
+    const auto key = static_cast<std::uint8_t>(0x10 * key_number);
     KeyRecord out;
     out.device_id = "urn:device:" + std::to_string(number);
     out.label = label;
@@ -48,9 +48,10 @@ Snapshot described() {
     out.memory.uicc = std::string(64, 'f');
     out.memory.bootstrap = {1, 2, 3};
     out.memory.tombstones = {{"urn:a", "b@bsf"}, {"", "c@bsf"}};
-    out.records.push_back(numbered(1, "kitchen", KeyState::Confirmed, false, "gba-u"));
-    out.records.push_back(numbered(2, "", KeyState::Suspended, true, "gba-me"));
-    out.records.push_back(numbered(3, "k\u00FCche", KeyState::Revoked, false, "gba-u"));
+    out.records.push_back(numbered(1, 1, "kitchen", KeyState::Confirmed, false, "gba-u"));
+    out.records.push_back(numbered(2, 2, "", KeyState::Suspended, true, "gba-me"));
+    out.records.push_back(numbered(3, 3, "k\u00FCche", KeyState::Revoked, false, "gba-u"));
+    out.records.push_back(numbered(3, 4, "", KeyState::Pending, false, "gba-2g"));
     return out;
 }
 
@@ -86,7 +87,7 @@ TEST_F(StoreVector, BothFilesAreRead) {
     const std::array keks{&key};
     const auto opened = open(octets("store"), keks, "mtkeyd");
     ASSERT_TRUE(opened) << describe(opened.error());
-    ASSERT_EQ(opened->snapshot.records.size(), 3U);
+    ASSERT_EQ(opened->snapshot.records.size(), 4U);
     EXPECT_EQ(opened->snapshot.records[2].label, "k\u00FCche");
     EXPECT_EQ(parse_generation(octets("generation"), keks, "mtkeyd")->generation,
               0x0102030405060708U);
