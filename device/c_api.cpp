@@ -6,6 +6,7 @@
 #include "kdf/local_mt.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
@@ -33,6 +34,14 @@ Result<std::string> required(const char* text, const char* name) {
         return fail(Errc::InvalidArgument, std::string(name) + " is not set");
     }
     return std::string(text);
+}
+
+Result<KeyPlace> read_key_place(const mtkey_device_config& config) {
+    return KeyPlace{.state_dir = MTKEY_TRY(required(config.state_dir, "state_dir")),
+                    .runtime_dir = text_or_empty(config.runtime_dir),
+                    .store_key_file = text_or_empty(config.store_key_file),
+                    .credentials_directory =
+                        text_or_empty(::secure_getenv("CREDENTIALS_DIRECTORY"))};
 }
 
 Result<ProcedureSettings> read_settings(const mtkey_device_config& config) {
@@ -97,18 +106,18 @@ Result<void> establish(const mtkey_device_config& config, const mtkey_device_cal
         return fail(Errc::InvalidArgument, "a size or open_link is not set");
     }
     auto settings = MTKEY_TRY(read_settings(config));
-    const std::string path = MTKEY_TRY(required(config.key_file, "key_file"));
-    auto keys = MTKEY_TRY(KeyFile::open(path, KeyFile::Access::Change));
-    const SystemClock clock;
-    SystemRandom random;
+    SystemParts system;
+    auto keys = MTKEY_TRY(DeviceKeys::open(MTKEY_TRY(read_key_place(config)),
+                                           MTKEY_TRY(system.parts()), store::Access::Change));
     const auto limit = std::chrono::seconds(
         config.total_seconds == 0 ? kDefaultSeconds : std::min(config.total_seconds, kMostSeconds));
     Surroundings out{
         [&callbacks](const Limits&) { return open_link(callbacks); },
         read_key_centers(config, callbacks),
         keys,
-        random,
-        Limits{clock, clock.boot_now() + limit, callbacks.cancel_fd > 0 ? callbacks.cancel_fd : -1},
+        system.random,
+        Limits{system.clock, system.clock.boot_now() + limit,
+               callbacks.cancel_fd > 0 ? callbacks.cancel_fd : -1},
         {},
     };
     if (callbacks.progress != nullptr) {
@@ -119,17 +128,18 @@ Result<void> establish(const mtkey_device_config& config, const mtkey_device_cal
     }
     DeviceProcedure procedure(std::move(settings), std::move(out));
     const auto outcome = procedure.run();
+    keys.note_time();
     result.retry_after = procedure.report().retry_after;
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
-    const StoredKey* key = keys.find(outcome->mt_id, StoredKey::State::Active);
+    const StoredKey* key = keys.find_active(outcome->mt_id);
     if (key == nullptr) {
         return fail(Errc::Internal, "the key is gone");
     }
     copy_text(result.procedure, procedure_name(outcome->kind));
-    copy_text(result.mt_id, key->mt_id);
-    copy_text(result.fingerprint, key->fingerprint());
+    copy_text(result.mt_id, mt_id_of(*key));
+    copy_text(result.fingerprint, fingerprint_of(*key));
     copy_text(result.lifetime, format_utc(key->expires));
     return {};
 }
@@ -137,16 +147,17 @@ Result<void> establish(const mtkey_device_config& config, const mtkey_device_cal
 Result<void> application_key(const mtkey_device_config& config, std::string_view mt_id,
                              std::string_view label, std::string_view consumer, std::uint8_t* out) {
     MTKEY_CHECK(init_secure_heap());
-    const std::string path = MTKEY_TRY(required(config.key_file, "key_file"));
-    const auto keys = MTKEY_TRY(KeyFile::open(path, KeyFile::Access::Read));
-    const StoredKey* key = keys.find(mt_id, StoredKey::State::Active);
+    SystemParts system;
+    const auto keys = MTKEY_TRY(DeviceKeys::open(MTKEY_TRY(read_key_place(config)),
+                                                 MTKEY_TRY(system.parts()), store::Access::Read));
+    const StoredKey* key = keys.find_active(mt_id);
     if (key == nullptr) {
         return fail(Errc::NoKey, "no active key for this MT");
     }
-    if (key->expires <= SystemClock().utc_now()) {
+    if (!key->usable(system.clock)) { // or the clock was set back since
         return fail(Errc::KeyExpired, "key for this MT");
     }
-    const auto derived = kdf::establishment_keys(key->ks_local_mt, key->th_est);
+    const auto derived = establishment_keys_of(*key);
     const auto app = kdf::application_key(derived.application, label, consumer);
     std::memcpy(out, app.reveal().data(), app.reveal().size());
     return {};

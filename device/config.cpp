@@ -77,7 +77,13 @@ Result<Config> read(ConfigTable root) {
                           "write lower-case printable ASCII without spaces, like \"urn:uuid:...\"");
     }
     config.procedure.device_id = *device_id;
-    config.key_file = root.resolve(MTKEY_TRY(root.text("key_file")));
+    config.keys.state_dir = root.resolve(MTKEY_TRY(root.text("state_dir")));
+    for (auto [name, path] : {std::pair{"runtime_dir", &config.keys.runtime_dir},
+                              std::pair{"store_key_file", &config.keys.store_key_file}}) {
+        if (root.has(name)) {
+            *path = root.resolve(MTKEY_TRY(root.text(name)));
+        }
+    }
     config.procedure.kdf_profile = MTKEY_TRY(root.text_or("kdf_profile", "draft-1"));
     if (const auto known = kdf::find_profile(config.procedure.kdf_profile); !known) {
         return root.error("kdf_profile", "names no profile that this program has");

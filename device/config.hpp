@@ -15,7 +15,7 @@ struct Config {
     ProcedureSettings procedure;
     KeyCenterSettings key_center;
     transports::InstanceSettings transport;
-    std::string key_file;
+    KeyPlace keys; ///< without the credentials' folder
     std::chrono::milliseconds total_limit{180'000};
     std::chrono::milliseconds link_limit{20'000};
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The external device of TS 33.259 for firmware: shares a key with an MT over a link that the
- * firmware opens, keeps it in a file, and derives keys for applications from it. Blocking; one call
- * at a time per key file. No function throws, none writes to stdout. */
+ * firmware opens, keeps it in a sealed store, and derives keys for applications from it. Blocking;
+ * one mtkey_device_establish() at a time per store (error "InProgress"). No function throws, none
+ * writes to stdout. */
 #ifndef MTKEY_DEVICE_H
 #define MTKEY_DEVICE_H
 
@@ -17,8 +18,16 @@ extern "C" {
 struct mtkey_device_config {
     size_t size;
     const char* device_id; /* lower-case printable ASCII, equal to a SAN URI of the certificate */
-    const char* key_file;  /* absolute path; written with mode 0600 */
-    const char* ca_file;   /* PEM: trust anchors for Key Centers */
+    /* Absolute path of the folder that holds the store; exists, not writable by others. */
+    const char* state_dir;
+    /* Absolute path of the key that seals it: 32 octets, mode 0400. Made when there is neither key
+     * nor store. NULL = the credential "mtkey-device.store-key" in $CREDENTIALS_DIRECTORY, which
+     * comes first anyway. */
+    const char* store_key_file;
+    /* Absolute path of a folder in a tmpfs: old copies of the store are noticed within one boot.
+     * NULL = they are not. */
+    const char* runtime_dir;
+    const char* ca_file;          /* PEM: trust anchors for Key Centers */
     const char* certificate_file; /* PEM chain of this device */
     const char* private_key_file; /* PEM, mode 0600 */
     /* FQDN suffixes of acceptable Key Centers, "3gppnetwork.org"; NULL at the end. The MT's list

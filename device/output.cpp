@@ -39,9 +39,43 @@ std::string line(std::string_view name, std::string_view value) {
 }
 
 std::string key_lines(const StoredKey& key) {
-    return line("MT", key.mt_id) + line("B-TID", masked_b_tid(key.b_tid)) +
-           line("NAF_ID", key.naf_id.text()) + line("mode", key.mode) +
-           line("fingerprint", key.fingerprint()) + line("valid until", format_utc(key.expires));
+    return line("MT", mt_id_of(key)) + line("B-TID", masked_b_tid(key.b_tid)) +
+           line("NAF_ID", naf_id_of(key).text()) + line("mode", key.mode) +
+           line("fingerprint", fingerprint_of(key)) + line("valid until", format_utc(key.expires));
+}
+
+Json store_json(const StoreStatus& store) {
+    const auto& report = store.report;
+    Json out;
+    out["key"] = store.key_origin;
+    out["persistent"] = store.key_origin != "none";
+    out["distrusted"] = report.distrusted ? Json(info(report.distrusted->code).name) : Json();
+    out["set_aside"] = report.kept_as.empty() ? Json() : Json(report.kept_as);
+    out["time_unknown"] = report.time_unknown;
+    return out;
+}
+
+std::string store_lines(const StoreStatus& store) {
+    const auto& report = store.report;
+    std::string out = line("store key", store.key_origin == "none" ? "none yet" : store.key_origin);
+    if (report.distrusted) {
+        out += line("store", "is not believed, and set aside when a key is established: " +
+                                 describe(*report.distrusted));
+    }
+    if (!report.kept_as.empty()) {
+        out += line("set aside", report.kept_as);
+    }
+    if (report.time_unknown) {
+        out += line("clock", "was set back; older keys are not used");
+    }
+    return out;
+}
+
+std::string_view state_text(const StoredKey& key, const Clock& clock) {
+    return key.time_unknown     ? "time unknown"
+           : key.expired(clock) ? "expired"
+           : key.pending()      ? "pending"
+                                : "active";
 }
 
 } // namespace
@@ -58,11 +92,11 @@ std::string established_text(const Outcome& outcome, const StoredKey& key, const
     out["result"] = resumed ? "resumed" : "established";
     out["procedure"] = procedure_name(outcome.kind);
     out["b_tid"] = key.b_tid;
-    out["naf_id"] = naf_json(key.naf_id);
+    out["naf_id"] = naf_json(naf_id_of(key));
     out["mode"] = key.mode;
-    out["fingerprint"] = key.fingerprint();
+    out["fingerprint"] = fingerprint_of(key);
     out["lifetime"] = format_utc(key.expires);
-    out["mt_id"] = key.mt_id;
+    out["mt_id"] = mt_id_of(key);
     out["seconds"] = seconds_json(report);
     return text_of(out);
 }
@@ -79,33 +113,32 @@ std::string failure_json(const Error& error, const RunReport& report) {
     return text_of(out);
 }
 
-std::string status_text(const std::string& device_id, const std::vector<StoredKey>& keys,
-                        UtcTime now, bool json) {
+std::string status_text(const std::string& device_id, const std::vector<const StoredKey*>& keys,
+                        const StoreStatus& store, const Clock& clock, bool json) {
     if (json) {
         Json out;
         out["device_id"] = device_id;
+        out["store"] = store_json(store);
         out["keys"] = Json::array();
-        for (const auto& key : keys) {
+        for (const auto* key : keys) {
             Json one;
-            one["mt_id"] = key.mt_id;
-            one["state"] = key.state == StoredKey::State::Active ? "active" : "pending";
-            one["expired"] = key.expires <= now;
-            one["b_tid"] = key.b_tid;
-            one["naf_id"] = naf_json(key.naf_id);
-            one["mode"] = key.mode;
-            one["fingerprint"] = key.fingerprint();
-            one["lifetime"] = format_utc(key.expires);
+            one["mt_id"] = mt_id_of(*key);
+            one["state"] = key->pending() ? "pending" : "active";
+            one["expired"] = key->expired(clock);
+            one["time_unknown"] = key->time_unknown;
+            one["b_tid"] = key->b_tid;
+            one["naf_id"] = naf_json(naf_id_of(*key));
+            one["mode"] = key->mode;
+            one["fingerprint"] = fingerprint_of(*key);
+            one["lifetime"] = format_utc(key->expires);
             out["keys"].push_back(std::move(one));
         }
         return text_of(out);
     }
-    std::string out = line("device", device_id);
+    std::string out = line("device", device_id) + store_lines(store);
     out += keys.empty() ? "no key is stored\n" : "";
-    for (const auto& key : keys) {
-        out += "\n" + key_lines(key);
-        out += line("state", key.expires <= now                      ? "expired"
-                             : key.state == StoredKey::State::Active ? "active"
-                                                                     : "pending");
+    for (const auto* key : keys) {
+        out += "\n" + key_lines(*key) + line("state", state_text(*key, clock));
     }
     return out;
 }

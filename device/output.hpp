@@ -11,8 +11,13 @@ namespace mtkey::device {
 std::string established_text(const Outcome& outcome, const StoredKey& key, const RunReport& report,
                              bool json);
 std::string failure_json(const Error& error, const RunReport& report);
-std::string status_text(const std::string& device_id, const std::vector<StoredKey>& keys,
-                        UtcTime now, bool json);
+/// Of the store as it was found, for people.
+struct StoreStatus {
+    std::string key_origin; ///< DeviceKeys::key_origin()
+    store::LoadReport report;
+};
+std::string status_text(const std::string& device_id, const std::vector<const StoredKey*>& keys,
+                        const StoreStatus& store, const Clock& clock, bool json);
 std::string forgotten_text(std::size_t count, bool json);
 
 /// "  17/15  stores Ks_local_MT and its lifetime (...)", for stderr.

@@ -14,10 +14,6 @@ constexpr int kMostConnections = 3;
 /// The MT keeps an unconfirmed establishment no longer (docs/local-interface.md section 8.3).
 constexpr std::chrono::hours kPendingOffered{1};
 
-kdf::EstablishmentKeys keys_of(const StoredKey& key) {
-    return kdf::establishment_keys(key.ks_local_mt, key.th_est);
-}
-
 } // namespace
 
 std::string_view procedure_name(Outcome::Kind kind) {
@@ -61,7 +57,7 @@ Result<Outcome> DeviceProcedure::run() {
     new_b_tid_taken_ = false;
     b_tid_given_up_ = false;
     b_tid_unknown_to_network_ = false;
-    MTKEY_CHECK(out_.keys.remove_expired(out_.limits.clock.utc_now()));
+    MTKEY_CHECK(out_.keys.remove_ended());
     for (int connection = 1;; ++connection) {
         auto outcome = run_once();
         if (outcome || outcome.error().code != Errc::LinkLost || connection == kMostConnections) {
@@ -94,9 +90,9 @@ Result<Outcome> DeviceProcedure::run_once() {
 // Draft 5.5.1.
 Result<std::optional<Outcome>> DeviceProcedure::try_stored_keys(Connected& mt) {
     std::vector<std::string> mt_ids;
-    for (const auto& key : out_.keys.keys()) {
-        if (key.state == StoredKey::State::Active) {
-            mt_ids.push_back(key.mt_id);
+    for (const auto* key : out_.keys.all()) {
+        if (key->usable(out_.limits.clock)) {
+            mt_ids.push_back(mt_id_of(*key));
         }
     }
     if (mt_ids.empty()) {
@@ -119,7 +115,7 @@ Result<std::optional<Outcome>> DeviceProcedure::resume(Connected& mt,
     std::vector<kdf::EstablishmentKeys> derived;
     local::Resume resume;
     for (const auto& mt_id : mt_ids) {
-        derived.push_back(keys_of(*out_.keys.find(mt_id, StoredKey::State::Active)));
+        derived.push_back(establishment_keys_of(*out_.keys.find_active(mt_id)));
         resume.tags.push_back(kdf::resume_tag(derived.back().key_id, mt.th_conn));
     }
     mt.link.session().resume(resume);
@@ -142,7 +138,7 @@ Result<std::optional<Outcome>> DeviceProcedure::resume(Connected& mt,
         return fail(Errc::ProtocolViolation, "the MT's answer to RESUME names no key");
     }
     const std::string& mt_id = mt_ids[answer.index];
-    const StoredKey& key = *out_.keys.find(mt_id, StoredKey::State::Active);
+    const StoredKey& key = *out_.keys.find_active(mt_id);
     const auto expected = kdf::resume_answer_mac(derived[answer.index].confirm_mt, key.th_est,
                                                  mt.th_conn, answered->body);
     if (!equal_constant_time(expected, *answer.mac)) {
@@ -150,7 +146,7 @@ Result<std::optional<Outcome>> DeviceProcedure::resume(Connected& mt,
         return std::nullopt;
     }
     if (answer.status == Status::Delete) {
-        MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Active));
+        MTKEY_CHECK(out_.keys.remove_active(mt_id));
         return std::nullopt;
     }
     if (answer.status == Status::Wait) {
@@ -159,7 +155,7 @@ Result<std::optional<Outcome>> DeviceProcedure::resume(Connected& mt,
                     "the MT cannot use the key now (its UICC is away?); again after " +
                         std::to_string(answer.retry_after) + " s");
     }
-    step(Step::StoredKeyAccepted, "fingerprint", key.fingerprint());
+    step(Step::StoredKeyAccepted, "fingerprint", fingerprint_of(key));
     return Outcome{Outcome::Kind::Resumed, mt_id};
 }
 
@@ -171,14 +167,16 @@ Result<std::optional<Outcome>> DeviceProcedure::settle_pending(Connected& mt) {
     const auto of_this_run = [this](const StoredKey& key) {
         return made_ && key.est_id == made_->est_id;
     };
-    const UtcTime now = out_.limits.clock.utc_now();
-    for (const auto& key : out_.keys.keys()) {
-        const bool earlier = !settings_.renew && now - key.stored < kPendingOffered;
-        if (key.state != StoredKey::State::Pending || (!of_this_run(key) && !earlier)) {
+    const Clock& clock = out_.limits.clock;
+    for (const auto* key : out_.keys.all()) {
+        const bool earlier = !settings_.renew && key->lasts(clock) &&
+                             clock.utc_now() - key->created < kPendingOffered;
+        if (!key->pending() || (!of_this_run(*key) && !earlier)) {
             continue;
         }
-        const Outcome outcome{of_this_run(key) ? made_->kind : Outcome::Kind::Resumed, key.mt_id};
-        const auto confirmed = confirm(mt, outcome.mt_id); // changes the list when it succeeds
+        const Outcome outcome{of_this_run(*key) ? made_->kind : Outcome::Kind::Resumed,
+                              mt_id_of(*key)};
+        const auto confirmed = confirm(mt, outcome.mt_id); // the list is stale when it succeeds
         if (confirmed) {
             return outcome;
         }
@@ -198,6 +196,7 @@ Result<Outcome> DeviceProcedure::establish(Connected& mt) {
     while (true) {
         phase.emplace(*this, "establishment");
         auto received = MTKEY_TRY(request_establishment(mt, selection));
+        const BootTime received_at = out_.limits.clock.boot_now();
         MTKEY_CHECK(check(received.answer, selection));
         phase.emplace(*this, "key_center");
         auto answer = ask_key_center(mt, selection, received.answer);
@@ -216,12 +215,12 @@ Result<Outcome> DeviceProcedure::establish(Connected& mt) {
         phase.emplace(*this, "confirmation");
         const auto kind = selection.b_tid ? Outcome::Kind::Optimised : Outcome::Kind::Full;
         const std::string mt_id = answer->mt_id;
-        MTKEY_CHECK(store_pending(received, std::move(*answer)));
+        MTKEY_CHECK(store_pending(received, received_at, std::move(*answer)));
         made_ = Made{received.answer.est_id, kind};
         if (const auto confirmed = confirm(mt, mt_id); !confirmed) {
             // The MT that gave L4 refuses what follows from it: such a key is of no use.
             if (confirmed.error().code == Errc::ConfirmationFailed) {
-                MTKEY_CHECK(out_.keys.remove(mt_id, StoredKey::State::Pending));
+                MTKEY_CHECK(out_.keys.remove_pending(mt_id));
             }
             return std::unexpected(confirmed.error());
         }
@@ -317,44 +316,55 @@ Result<void> DeviceProcedure::check(const local::EstablishmentAnswer& answer,
 }
 
 Result<void> DeviceProcedure::store_pending(const local::EstablishmentReceived& received,
-                                            keycenter::KeyAnswer answer) {
+                                            BootTime received_at, keycenter::KeyAnswer answer) {
     if (answer.profile != received.answer.profile) {
         return fail(Errc::ProfileMismatch, "MT: " + received.answer.profile +
                                                ", Key Center: " + printable(answer.profile, 40));
     }
-    if (answer.expires <= out_.limits.clock.utc_now()) {
+    const auto& l4 = received.answer;
+    const auto now = out_.limits.clock.utc_now();
+    const auto boot_now = out_.limits.clock.boot_now();
+    // DRAFT-GAP(two-clocks): the MT says how long Ks lasts, for a clock here that is behind. Its
+    // word shortens what the Key Center's end says by the clock here, and never makes it longer.
+    const auto deadline = std::min(received_at + std::chrono::seconds(l4.seconds_left) +
+                                       (answer.expires - l4.ks_expires),
+                                   boot_now + (answer.expires - now));
+    const auto left = std::chrono::floor<std::chrono::seconds>(deadline - boot_now);
+    if (left <= std::chrono::seconds(0)) {
         return fail(Errc::KeyExpired, "the Key Center's key ended at " +
                                           format_utc(answer.expires) +
                                           "; is this device's clock right?");
     }
     StoredKey key;
-    key.mt_id = std::move(answer.mt_id);
-    key.naf_id = received.answer.naf_id;
-    key.b_tid = received.answer.b_tid;
-    key.device_id = settings_.device_id;
-    key.profile = received.answer.profile;
-    key.mode = received.answer.mode;
+    key.device_id = std::move(answer.mt_id);
+    key.naf_fqdn = l4.naf_id.fqdn;
+    key.naf_ua.assign(l4.naf_id.ua.begin(), l4.naf_id.ua.end());
+    key.b_tid = l4.b_tid;
+    key.profile = l4.profile;
+    key.mode = l4.mode;
     key.ks_local_mt = std::move(answer.ks_local_mt);
     key.th_est = received.th_est;
-    key.est_id = received.answer.est_id;
-    key.stored = out_.limits.clock.utc_now();
+    key.est_id = l4.est_id;
+    key.created = key.confirmed = key.last_used = now;
     key.expires = answer.expires;
-    const std::string fingerprint = key.fingerprint();
+    key.local_end = now + left;
+    key.deadline = deadline;
+    const std::string fingerprint = fingerprint_of(key);
     MTKEY_CHECK(out_.keys.add_pending(std::move(key)));
     step(Step::DeviceKeyStored, "fingerprint", fingerprint);
     return {};
 }
 
 Result<void> DeviceProcedure::confirm(Connected& mt, const std::string& mt_id) {
-    const StoredKey& key = *out_.keys.find(mt_id, StoredKey::State::Pending);
+    const StoredKey& key = *out_.keys.find_pending(mt_id);
     local::Confirm confirm;
     confirm.est_id = key.est_id;
     confirm.b_tid = key.b_tid;
-    confirm.naf_id = key.naf_id;
+    confirm.naf_id = naf_id_of(key);
     confirm.profile = key.profile;
     confirm.expires = key.expires;
     const Bytes body = local::encode_confirm_body(confirm);
-    const auto keys = keys_of(key);
+    const auto keys = establishment_keys_of(key);
     const auto mac = kdf::confirm_mac(keys.confirm_device, key.th_est, mt.th_conn, body);
     mt.link.session().confirm(confirm, mac);
     MTKEY_CHECK(mt.link.flush());

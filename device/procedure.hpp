@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/steps.hpp"
+#include "device/device_keys.hpp"
 #include "device/key_center.hpp"
-#include "device/key_file.hpp"
 #include "device/link.hpp"
 
 #include <chrono>
@@ -31,7 +31,7 @@ struct Surroundings {
     /// Makes the transport's next connection; waits for it within the limits.
     std::function<Result<transports::Connection>(const Limits&)> open_link;
     OpenKeyCenter open_key_center;
-    KeyFile& keys;
+    DeviceKeys& keys;
     RandomSource& random;
     Limits limits;
     /// Told of each step of the device, beside the step events; `detail` may be empty. Comes from
@@ -42,7 +42,7 @@ struct Surroundings {
 struct Outcome {
     enum class Kind { Resumed, Optimised, Full };
     Kind kind = Kind::Full;
-    std::string mt_id; ///< of the active key in the key file
+    std::string mt_id; ///< of the active key in the store
 };
 /// "full", "optimised", "resume": for reports.
 std::string_view procedure_name(Outcome::Kind kind);
@@ -85,7 +85,7 @@ private:
     ask_key_center(Connected& mt, const Selection& selection,
                    const local::EstablishmentAnswer& answer);
     [[nodiscard]] Result<void> store_pending(const local::EstablishmentReceived& received,
-                                             keycenter::KeyAnswer answer);
+                                             BootTime received_at, keycenter::KeyAnswer answer);
     [[nodiscard]] Result<void> confirm(Connected& mt, const std::string& mt_id);
 
     [[nodiscard]] Error refusal(const local::ErrorMessage& message);

@@ -7,23 +7,31 @@
 #include "device/output.hpp"
 #include "device/transport_link.hpp"
 
+#include <cstdlib>
 #include <unistd.h>
 
 namespace mtkey::device {
 namespace {
 
+Result<DeviceKeys> open_keys(const Config& config, SystemParts& system, store::Access access) {
+    KeyPlace place = config.keys;
+    if (const char* credentials = ::secure_getenv("CREDENTIALS_DIRECTORY")) {
+        place.credentials_directory = credentials;
+    }
+    return DeviceKeys::open(place, MTKEY_TRY(system.parts()), access);
+}
+
 Result<std::string> establish(const Config& config, const Arguments& arguments, int cancel_fd,
                               RunReport& report) {
-    auto keys = MTKEY_TRY(KeyFile::open(config.key_file, KeyFile::Access::Change));
-    const SystemClock clock;
-    SystemRandom random;
+    SystemParts system;
+    auto keys = MTKEY_TRY(open_keys(config, system, store::Access::Change));
     TransportLink link(config.transport, config.link_limit);
     Surroundings out{
         [&link](const Limits& limits) { return link.open(limits); },
         http_key_centers(config.key_center),
         keys,
-        random,
-        Limits{clock, clock.boot_now() + config.total_limit, cancel_fd},
+        system.random,
+        Limits{system.clock, system.clock.boot_now() + config.total_limit, cancel_fd},
         {},
     };
     if (!arguments.json) {
@@ -35,11 +43,12 @@ Result<std::string> establish(const Config& config, const Arguments& arguments, 
     settings.renew = arguments.renew;
     DeviceProcedure procedure(std::move(settings), std::move(out));
     auto outcome = procedure.run();
+    keys.note_time();
     report = procedure.report();
     if (!outcome) {
         return std::unexpected(std::move(outcome).error());
     }
-    const StoredKey* key = keys.find(outcome->mt_id, StoredKey::State::Active);
+    const StoredKey* key = keys.find_active(outcome->mt_id);
     if (key == nullptr) {
         return fail(Errc::Internal, "the key is gone");
     }
@@ -47,17 +56,24 @@ Result<std::string> establish(const Config& config, const Arguments& arguments, 
 }
 
 Result<std::string> status(const Config& config, const Arguments& arguments) {
-    const auto keys = MTKEY_TRY(KeyFile::open(config.key_file, KeyFile::Access::Read));
-    return status_text(config.procedure.device_id, keys.keys(), SystemClock().utc_now(),
+    SystemParts system;
+    const auto keys = MTKEY_TRY(open_keys(config, system, store::Access::Read));
+    return status_text(config.procedure.device_id, keys.all(),
+                       {.key_origin = keys.key_origin(), .report = keys.report()}, system.clock,
                        arguments.json);
 }
 
 Result<std::string> forget(const Config& config, const Arguments& arguments) {
-    auto keys = MTKEY_TRY(KeyFile::open(config.key_file, KeyFile::Access::Change));
+    SystemParts system;
+    // Not to be changed where there is nothing to forget: that would make a key.
+    const auto access = MTKEY_TRY(open_keys(config, system, store::Access::Read)).all().empty()
+                            ? store::Access::Read
+                            : store::Access::Change;
+    auto keys = MTKEY_TRY(open_keys(config, system, access));
     const std::size_t count = MTKEY_TRY(keys.forget(arguments.mt_id));
     if (count == 0) {
         return fail(Errc::NoKey,
-                    arguments.mt_id.empty() ? config.key_file : printable(arguments.mt_id));
+                    arguments.mt_id.empty() ? config.keys.state_dir : printable(arguments.mt_id));
     }
     return forgotten_text(count, arguments.json);
 }

@@ -8,13 +8,21 @@
 
 namespace mtkey::device {
 
-StoredKey StoredKey::clone() const {
-    return {mt_id,  naf_id, b_tid,  device_id, profile, mode, ks_local_mt.clone(),
-            th_est, est_id, stored, expires,   state};
+kdf::NafId naf_id_of(const StoredKey& key) {
+    kdf::NafId out;
+    out.fqdn = key.naf_fqdn;
+    std::ranges::copy_n(key.naf_ua.begin(),
+                        static_cast<std::ptrdiff_t>(std::min(out.ua.size(), key.naf_ua.size())),
+                        out.ua.begin());
+    return out;
 }
 
-std::string StoredKey::fingerprint() const {
-    return to_hex(kdf::fingerprint(ks_local_mt.reveal()));
+kdf::EstablishmentKeys establishment_keys_of(const StoredKey& key) {
+    return kdf::establishment_keys(key.ks_local_mt, key.th_est);
+}
+
+std::string fingerprint_of(const StoredKey& key) {
+    return to_hex(kdf::fingerprint(key.ks_local_mt.reveal()));
 }
 
 bool printable_name(std::string_view text, std::size_t limit) {

@@ -51,8 +51,16 @@ class Device:
         return self.folder / "device.toml"
 
     @property
-    def key_file(self) -> Path:
-        return self.folder / "key"
+    def state_dir(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def store(self) -> Path:
+        return self.state_dir / "store"
+
+    @property
+    def store_key(self) -> Path:
+        return self.folder / "store.key"
 
 
 class Rig:
@@ -144,7 +152,9 @@ class Rig:
             self._stack.callback(ttys.close)
             folder = self.folder / f"device{number}"
             folder.mkdir(mode=0o700)
-            self.devices.append(Device(number, new_device_id(), folder, ttys))
+            device = Device(number, new_device_id(), folder, ttys)
+            device.state_dir.mkdir(mode=0o700)
+            self.devices.append(device)
         if self.options.reader is None:
             self._start_card()
         self.bus = Bus(self.folder, self.log("dbus-daemon"), self.environment)
@@ -275,8 +285,8 @@ class Rig:
         # Without a Key Center of ours the device ends at step 10: nothing listens on the discard port.
         port = self.key_center_port if self.options.bsf_url is None else 9
         self._write(f"{device.folder.name}/device.toml", settings.device(
-            self.options, device.device_id, device.key_file, device.ttys.device, self.build / "plugins/serial",
-            self.operator_ca.certificate, certificate, port))
+            self.options, device.device_id, device.state_dir, device.store_key, device.ttys.device,
+            self.build / "plugins/serial", self.operator_ca.certificate, certificate, port))
 
     def start_daemon(self) -> None:
         if self.options.bsf_url is not None:

@@ -62,10 +62,10 @@ def key_center(options: Options, server: Certificate, device_ca: Path, zn_port: 
             table("[bsf]", fqdn=options.subscriber.bsf_fqdn, address=f"127.0.0.1:{zn_port}", ca=ca, **keys_of(client)))
 
 
-def device(options: Options, device_id: str, key_file: Path, tty: str, plugins: Path, ca: Path,
+def device(options: Options, device_id: str, state_dir: Path, store_key: Path, tty: str, plugins: Path, ca: Path,
            own: Certificate, port: int) -> str:
     naf = options.subscriber.naf_fqdn
-    return (table("", device_id=device_id, key_file=key_file, kdf_profile="draft-1") +
+    return (table("", device_id=device_id, state_dir=state_dir, store_key_file=store_key, kdf_profile="draft-1") +
             table("[transport]", plugin="serial", device=tty, plugin_dir=plugins) +
             table("[key_center]", ca=ca, allowed_suffixes=["3gppnetwork.org"], **keys_of(own)) +
             "[key_center.address]\n" + f"{value(naf)} = {value(f'127.0.0.1:{port}')}\n")

@@ -67,8 +67,9 @@ class FullProcedure(SystemTest):
         state = self.device_state()
         self.assertEqual(state["key_state"], "established")
         self.assertTrue(state["confirmed"])
-        key_file = self.rig.devices[0].key_file
-        self.assertEqual(stat.S_IMODE(key_file.stat().st_mode), 0o600)
+        device = self.rig.devices[0]
+        self.assertEqual(stat.S_IMODE(device.store.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(device.store_key.stat().st_mode), 0o400)
 
     def test_naf_list(self) -> None:
         naf, = self.rig.ctl("naf", "list")

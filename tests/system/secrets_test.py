@@ -86,8 +86,13 @@ class Run(SystemTest):
                 ks_local_mt = cls.secrets[0].values[f"Ks_local_MT of device {device.number}"]
                 for name, value in establishment_keys(said, ks_local_mt).items():
                     cls.values[f"{name} of device {device.number}"] = value
-        cls.private_keys = sorted(set(cls.rig.folder.rglob("*.key")) - {cls.rig.store_key})
         cls.values["key of the store"] = cls.rig.store_key.read_bytes()
+        cls.keks = {cls.rig.store_key}
+        for device in cls.rig.devices:
+            if device.store_key.exists():
+                cls.keks.add(device.store_key)
+                cls.values[f"key of the store of device {device.number}"] = device.store_key.read_bytes()
+        cls.private_keys = sorted(set(cls.rig.folder.rglob("*.key")) - cls.keks)
         for path in cls.private_keys:
             cls.values[f"private key {path.relative_to(cls.rig.folder)}"] = private_scalar(path)
         cls.processes = [(path, path.read_bytes()) for party in cls.rig.parties.values()
@@ -111,8 +116,8 @@ class Run(SystemTest):
             allowed[folder / "card" / "subscribers.toml"] = {("K of the card", "hex")} | {
                 hit for hit in allowed[folder / "subscribers.toml"] if hit[0].startswith("OPc ")}
         for device in self.rig.devices:
-            if device.key_file.exists():
-                allowed[device.key_file] = {(f"Ks_local_MT of device {device.number} of challenge 1", "hex")}
+            if device.store_key in self.keks:
+                allowed[device.store_key] = {(f"key of the store of device {device.number}", "raw")}
         for path in self.private_keys:
             allowed[path] = {(f"private key {path.relative_to(folder)}", "base64 at 0")}
         return allowed
@@ -122,7 +127,7 @@ class Run(SystemTest):
         self.assertEqual(self.runs[0].result["fingerprint"], self.secrets[0].fingerprint())
         self.assertEqual(self.runs[2].result["fingerprint"], self.secrets[0].fingerprint(2))
         self.assertEqual(len(self.secrets), 3)  # one, and two of the resynchronisation
-        self.assertTrue(all(device.key_file.exists() for device in self.rig.devices))
+        self.assertTrue(all(device.store.exists() for device in self.rig.devices))
 
     def test_what_is_searched_is_there(self) -> None:
         capture = self.capture.read_bytes()
@@ -145,7 +150,7 @@ class Run(SystemTest):
 
     def test_mode_of_the_files_that_hold_keys(self) -> None:
         for path in self.allowed():
-            mode = 0o400 if path == self.rig.store_key else 0o600
+            mode = 0o400 if path in self.keks else 0o600
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode, path)
 
     def test_nothing_on_the_wires(self) -> None:

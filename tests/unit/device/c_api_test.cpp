@@ -14,10 +14,10 @@ namespace {
 class CApiTest : public ProcedureTest {
 protected:
     void SetUp() override {
-        path_ = key_file();
         config_.size = sizeof config_;
         config_.device_id = "urn:uuid:1";
-        config_.key_file = path_.c_str();
+        config_.state_dir = place.state_dir.c_str();
+        config_.store_key_file = place.store_key_file.c_str();
         config_.allowed_suffixes = suffixes_;
         callbacks_.size = sizeof callbacks_;
         callbacks_.context = this;
@@ -41,7 +41,6 @@ protected:
         return status;
     }
 
-    std::string path_;
     const char* suffixes_[2] = {"3gppnetwork.org", nullptr};
     mtkey_device_config config_{};
     mtkey_device_callbacks callbacks_{};
@@ -54,7 +53,7 @@ TEST_F(CApiTest, ResumesAndDerivesApplicationKeys) {
     ASSERT_EQ(establish(), 0) << result_.message;
     EXPECT_STREQ(result_.procedure, "resume");
     EXPECT_STREQ(result_.mt_id, "mt-one");
-    EXPECT_EQ(result_.fingerprint, stored().at(0).fingerprint());
+    EXPECT_EQ(result_.fingerprint, fingerprint_of(stored().at(0)));
     EXPECT_EQ(result_.lifetime, format_utc(stored().at(0).expires));
     EXPECT_STREQ(result_.error, "");
     EXPECT_THAT(progress_, ::testing::ElementsAre("stored-key-tried", "stored-key-accepted"));
@@ -68,6 +67,27 @@ TEST_F(CApiTest, ResumesAndDerivesApplicationKeys) {
     const auto before = key;
     EXPECT_EQ(mtkey_device_application_key(&config_, "mt-two", "chat", "app", key.data()), 5);
     EXPECT_EQ(key, before) << "outputs only on success";
+}
+
+TEST_F(CApiTest, OneEstablishmentAtATimeAndKeysMeanwhile) {
+    establish_first();
+    const auto held = open_keys(store::Access::Change);
+    ASSERT_TRUE(held);
+    EXPECT_NE(establish(), 0);
+    EXPECT_STREQ(result_.error, "InProgress");
+    std::array<std::uint8_t, 32> key{};
+    EXPECT_EQ(mtkey_device_application_key(&config_, "mt-one", "chat", "app", key.data()), 0);
+}
+
+TEST_F(CApiTest, NoApplicationKeyWhereTheClockForbidsIt) {
+    establish_first();
+    auto keys = stored();
+    keys[0].local_end = clock.utc_now();
+    put(std::move(keys));
+    std::array<std::uint8_t, 32> key{};
+    EXPECT_EQ(mtkey_device_application_key(&config_, "mt-one", "chat", "app", key.data()),
+              info(Errc::KeyExpired).exit_status);
+    EXPECT_EQ(key, (std::array<std::uint8_t, 32>{}));
 }
 
 // OpenSSL falls back to the plain heap without a word. Each in a process of its own: once per
@@ -125,7 +145,8 @@ TEST_F(CApiTest, RefusesWrongArguments) {
     refused([this] { config_.size = 8; });
     refused([this] { config_.device_id = nullptr; });
     refused([this] { config_.device_id = "With Space"; });
-    refused([this] { config_.key_file = nullptr; });
+    refused([this] { config_.state_dir = nullptr; });
+    refused([this] { config_.store_key_file = nullptr; });
     refused([this] { config_.allowed_suffixes = nullptr; });
     refused([this] { config_.kdf_profile = "rel-7"; });
     refused([this] { callbacks_.size = 8; });

@@ -11,7 +11,9 @@ namespace {
 using ::testing::HasSubstr;
 
 const std::string kGood = R"(device_id = "urn:uuid:1"
-key_file = "keys.json"
+state_dir = "state"
+store_key_file = "/etc/x/store.key"
+runtime_dir = "/run/x"
 naf = "two.3gppnetwork.org"
 [transport]
 plugin = "serial"
@@ -38,7 +40,9 @@ TEST(DeviceConfig, ReadsEverything) {
     EXPECT_EQ(config->procedure.preferred_naf, "two.3gppnetwork.org");
     EXPECT_EQ(config->procedure.kdf_profile, "draft-1");
     EXPECT_EQ(config->procedure.allowed_suffixes, std::vector<std::string>{"3gppnetwork.org"});
-    EXPECT_EQ(config->key_file, "/etc/x/keys.json") << "relative to the file";
+    EXPECT_EQ(config->keys.state_dir, "/etc/x/state") << "relative to the file";
+    EXPECT_EQ(config->keys.store_key_file, "/etc/x/store.key");
+    EXPECT_EQ(config->keys.runtime_dir, "/run/x");
     EXPECT_EQ(config->key_center.tls.ca_file, "/etc/x/ca.pem");
     EXPECT_EQ(config->key_center.tls.certificate_file, "/abs/device.pem");
     EXPECT_EQ(config->key_center.addresses.at("nafkc.3gppnetwork.org"), "127.0.0.1:8443");
@@ -70,7 +74,8 @@ TEST(DeviceConfig, ErrorsNameFileLineAndKey) {
         {with("urn:uuid:1", "URN:UUID:1"), "device.toml:1: 'device_id'"},
         {with("urn:uuid:1", ""), "'device_id'"},
         {with("naf = \"two.3gppnetwork.org\"", "naf = \"two.example.com\""),
-         "device.toml:3: 'naf'"},
+         "device.toml:5: 'naf'"},
+        {with("state_dir =", "key_file ="), "'state_dir' is missing"},
         {with("naf =", "nav ="), "'nav' is not known"},
         {with("naf =", "kdf_profile = \"rel-7\"\nnaf ="), "'kdf_profile'"},
         {with("plugin = \"serial\"", ""), "'transport.plugin' is missing"},

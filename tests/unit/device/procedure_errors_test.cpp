@@ -11,9 +11,9 @@ using ::testing::HasSubstr;
 
 class ProcedureErrorsTest : public ProcedureTest {
 protected:
-    /// Fails with `code`, and the key file holds what it held before.
+    /// Fails with `code`, and the store holds what it held before.
     const Error& expect_failure(Errc code) {
-        const auto before = read_file(key_file(), kKeyFileLimit, Trust::Private);
+        const auto before = stored();
         const auto outcome = run();
         EXPECT_FALSE(outcome);
         if (outcome) {
@@ -21,14 +21,9 @@ protected:
         }
         last_error_ = outcome.error();
         EXPECT_EQ(outcome.error().code, code) << describe(outcome.error());
-        EXPECT_TRUE(std::ranges::none_of(
-            stored(), [](const StoredKey& key) { return key.state == StoredKey::State::Pending; }));
-        const auto after = read_file(key_file(), kKeyFileLimit, Trust::Private);
-        if (before) {
-            EXPECT_EQ(*before, after.value_or(""));
-        } else {
-            EXPECT_TRUE(stored().empty());
-        }
+        const auto after = stored();
+        EXPECT_TRUE(std::ranges::none_of(after, &StoredKey::pending));
+        EXPECT_TRUE(std::ranges::equal(before, after, {}, &StoredKey::est_id, &StoredKey::est_id));
         return last_error_;
     }
     bool confirmed_by_mt() const {
@@ -64,12 +59,12 @@ TEST_F(ProcedureErrorsTest, TroubleOfTheMtAtTheConfirmation) {
     ASSERT_FALSE(outcome);
     EXPECT_EQ(outcome.error().code, Errc::Internal);
     ASSERT_EQ(stored().size(), 1U);
-    EXPECT_EQ(stored()[0].state, StoredKey::State::Pending);
+    EXPECT_EQ(stored()[0].state, store::KeyState::Pending);
     const int l1_before = mt.l1;
     ASSERT_TRUE(run());
     EXPECT_EQ(mt.l1, l1_before);
     ASSERT_EQ(stored().size(), 1U);
-    EXPECT_EQ(stored()[0].state, StoredKey::State::Active);
+    EXPECT_EQ(stored()[0].state, store::KeyState::Confirmed);
 }
 
 // A wrong key anywhere in the network: MT and Key Center do not agree.
@@ -286,14 +281,17 @@ TEST_F(ProcedureErrorsTest, CancellationBetweenTwoCallsIsNotLost) {
     }
 }
 
-TEST_F(ProcedureErrorsTest, KeyFileThatCannotBeReadEndsTheRunBeforeAnythingElse) {
-    ASSERT_TRUE(write_private_file(key_file(), as_octets("garbage")));
+TEST_F(ProcedureErrorsTest, StoreWithoutItsKeyEndsTheRunBeforeAnythingElse) {
+    establish_first();
+    const auto before = store_content();
+    const int connections = mt.connections;
+    std::filesystem::remove(place.store_key_file);
     const auto outcome = run();
     ASSERT_FALSE(outcome);
-    EXPECT_EQ(outcome.error().code, Errc::Malformed);
-    EXPECT_THAT(outcome.error().context, HasSubstr(key_file()));
-    EXPECT_EQ(mt.connections, 0);
-    EXPECT_EQ(*read_file(key_file(), 100, Trust::Private), "garbage");
+    EXPECT_EQ(outcome.error().code, Errc::ConfigInvalid);
+    EXPECT_THAT(outcome.error().context, HasSubstr(store_file()));
+    EXPECT_EQ(mt.connections, connections);
+    EXPECT_EQ(store_content(), before);
 }
 
 } // namespace

@@ -11,7 +11,7 @@
 
 namespace mtkey::device {
 
-/// One device with its key file, one MT, one Key Center.
+/// One device with its store, one MT, one Key Center.
 class ProcedureTest : public ::testing::Test {
 protected:
     ProcedureTest() {
@@ -21,14 +21,11 @@ protected:
 
     Result<Outcome> run() {
         steps.clear();
-        auto keys = KeyFile::open(key_file(), KeyFile::Access::Change);
-        if (!keys) {
-            return std::unexpected(keys.error());
-        }
+        auto keys = MTKEY_TRY(open_keys(store::Access::Change));
         Surroundings out{
             [this](const Limits&) { return mt.connect(reliable); },
             key_center.opener(),
-            *keys,
+            keys,
             random,
             Limits{clock, clock.boot_now() + total_limit, cancel_fd},
             [this](Step step, std::string_view detail) {
@@ -47,20 +44,52 @@ protected:
         return outcome;
     }
 
-    std::string key_file() const { return folder.file("keys.json"); }
-    std::vector<StoredKey> stored() const {
-        auto file = KeyFile::open(key_file(), KeyFile::Access::Read);
-        EXPECT_TRUE(file) << describe(file.error());
+    Result<DeviceKeys> open_keys(store::Access access) {
+        return DeviceKeys::open(place, store_parts(), access);
+    }
+    store::StoreParts store_parts() {
+        return {.files = files, .clock = clock, .random = random, .boot_id = boot_id, .key_id = {}};
+    }
+    std::string store_file() const { return place.state_dir + "/store"; }
+    std::string store_content() const {
+        return read_file(store_file(), 1024 * 1024, Trust::Private).value_or("");
+    }
+    std::vector<StoredKey> stored() {
+        const auto keys = open_keys(store::Access::Read);
+        EXPECT_TRUE(keys) << describe(keys.error());
         std::vector<StoredKey> out;
-        for (const auto& key : file->keys()) {
-            out.push_back(key.clone());
+        for (const auto* key : keys->all()) {
+            out.push_back(key->clone());
         }
         return out;
     }
-    void expect_private_file() const {
+    /// Writes keys past DeviceKeys, as another run would have left them.
+    void put(std::vector<StoredKey> keys) {
+        const auto opened = store::SealedKeyStore::open(
+            {.directory = place.state_dir,
+             .runtime_directory = {},
+             .store_id = "mtkey-device",
+             .layouts = store::kLayouts,
+             .access = store::Access::Change},
+            {.files = files,
+             .clock = clock,
+             .random = random,
+             .boot_id = boot_id,
+             .key_id = [](const auto&, const auto&) { return Secret<32>(); }},
+            store::load_keks(
+                {.credentials_directory = {}, .credential = {}, .key_file = place.store_key_file})
+                .value());
+        ASSERT_TRUE(opened) << describe(opened.error());
+        for (auto& key : keys) {
+            ASSERT_TRUE((*opened)->put(std::move(key)));
+        }
+    }
+    void expect_private_files() const {
         struct stat status{};
-        ASSERT_EQ(::stat(key_file().c_str(), &status), 0);
+        ASSERT_EQ(::stat(store_file().c_str(), &status), 0);
         EXPECT_EQ(status.st_mode & 07777U, 0600U);
+        ASSERT_EQ(::stat(place.store_key_file.c_str(), &status), 0);
+        EXPECT_EQ(status.st_mode & 07777U, 0400U);
     }
     /// A first key, so that what follows has one to lose.
     void establish_first() {
@@ -74,6 +103,12 @@ protected:
     }
 
     TestFolder folder;
+    KeyPlace place{.state_dir = folder.file("."),
+                   .runtime_dir = {},
+                   .store_key_file = folder.file("store.key"),
+                   .credentials_directory = {}};
+    FileOps files;
+    BootId boot_id = system_boot_id().value();
     FakeMt mt;
     FakeKeyCenter key_center;
     ProcedureSettings settings;

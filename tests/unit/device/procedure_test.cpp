@@ -8,6 +8,7 @@ namespace mtkey::device {
 namespace {
 
 using enum Step;
+using store::KeyState;
 using ::testing::ElementsAre;
 
 TEST_F(ProcedureTest, FullProcedureInTheOrderOfTheDraft) {
@@ -26,14 +27,14 @@ TEST_F(ProcedureTest, FullProcedureInTheOrderOfTheDraft) {
 
     const auto keys = stored();
     ASSERT_EQ(keys.size(), 1U);
-    EXPECT_EQ(keys[0].state, StoredKey::State::Active);
-    EXPECT_EQ(keys[0].mt_id, "mt-one");
+    EXPECT_EQ(keys[0].state, KeyState::Confirmed);
+    EXPECT_EQ(mt_id_of(keys[0]), "mt-one");
     EXPECT_EQ(keys[0].b_tid, "new1@bsf.example.org");
     EXPECT_EQ(keys[0].mode, "gba-u");
     EXPECT_TRUE(keys[0].ks_local_mt == mt.held[0].ks_local_mt);
     EXPECT_EQ(keys[0].th_est, mt.held[0].th_est);
-    EXPECT_EQ(details[DeviceKeyStored], keys[0].fingerprint());
-    expect_private_file();
+    EXPECT_EQ(details[DeviceKeyStored], fingerprint_of(keys[0]));
+    expect_private_files();
 
     ASSERT_EQ(key_center.requests.size(), 1U);
     EXPECT_EQ(key_center.requests[0].b_tid, "new1@bsf.example.org");
@@ -70,7 +71,7 @@ TEST_F(ProcedureTest, StoredKeyIsTriedFirst) {
     EXPECT_EQ(outcome->kind, Outcome::Kind::Resumed);
     EXPECT_EQ(outcome->mt_id, "mt-one");
     EXPECT_THAT(steps, ElementsAre(StoredKeyTried, StoredKeyAccepted));
-    EXPECT_EQ(details[StoredKeyAccepted], stored().at(0).fingerprint());
+    EXPECT_EQ(details[StoredKeyAccepted], fingerprint_of(stored().at(0)));
     EXPECT_EQ(mt.l1, 0);
     EXPECT_TRUE(key_center.requests.empty());
 }
@@ -144,6 +145,64 @@ TEST_F(ProcedureTest, AdoptsTheAgreedEnd) {
     settings.renew = true;
     ASSERT_TRUE(run());
     EXPECT_EQ(stored().at(0).expires, given);
+}
+
+// The MT's seconds count where the clock here is behind; they never lengthen what the Key Center
+// says by a clock that is right.
+TEST_F(ProcedureTest, EndsByTheShorterOfMtAndKeyCenter) {
+    mt.change_l4 = [](local::EstablishmentAnswer& answer) { answer.seconds_left = 3600; };
+    ASSERT_TRUE(run());
+    auto key = stored().at(0).clone();
+    EXPECT_GT(key.expires, clock.utc_now() + std::chrono::hours(23)) << "as it was agreed";
+    EXPECT_GT(key.local_end, clock.utc_now() + std::chrono::minutes(58));
+    EXPECT_LT(key.local_end, clock.utc_now() + std::chrono::minutes(62));
+    EXPECT_GT(key.deadline, clock.boot_now() + std::chrono::minutes(58));
+    EXPECT_LT(key.deadline, clock.boot_now() + std::chrono::minutes(62));
+
+    settings.renew = true;
+    mt.change_l4 = [](local::EstablishmentAnswer& answer) { answer.seconds_left = 0xFFFFFFFF; };
+    ASSERT_TRUE(run());
+    key = stored().at(0).clone();
+    EXPECT_GT(key.deadline, clock.boot_now() + std::chrono::hours(23));
+    EXPECT_LE(key.deadline, clock.boot_now() + std::chrono::hours(24));
+    EXPECT_LE(key.local_end, key.expires);
+
+    mt.change_l4 = [](local::EstablishmentAnswer& answer) { answer.seconds_left = 0; };
+    EXPECT_EQ(run().error().code, Errc::KeyExpired);
+    EXPECT_EQ(stored().size(), 1U);
+}
+
+TEST_F(ProcedureTest, KeyThatTheClockForbidsIsKeptAndNotTried) {
+    establish_first();
+    auto keys = stored();
+    keys[0].time_unknown = true; // as after a reboot with a clock that was set back
+    keys.push_back(keys[0].clone());
+    keys[1].device_id = "mt-two";
+    keys[1].time_unknown = false;
+    keys[1].local_end = clock.utc_now() - std::chrono::hours(1);
+    put(std::move(keys));
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
+    EXPECT_EQ(steps.at(0), NoValidKey);
+    EXPECT_EQ(mt.resumes, 0);
+    ASSERT_EQ(stored().size(), 2U) << "UTC may be set right again";
+    EXPECT_EQ(stored()[0].b_tid, "new2@bsf.example.org");
+    EXPECT_TRUE(stored()[0].usable(clock));
+}
+
+TEST_F(ProcedureTest, PendingKeyThatTheClockForbidsIsNotOffered) {
+    using enum FakeMt::OnConfirm;
+    mt.on_confirm = {LoseLinkAfterStoring, LoseLinkAfterStoring, LoseLinkAfterStoring};
+    ASSERT_FALSE(run());
+    auto keys = stored();
+    keys.at(0).time_unknown = true;
+    put(std::move(keys));
+    mt.confirms.clear();
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << describe(outcome.error());
+    EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
+    EXPECT_EQ(mt.confirms.size(), 1U);
 }
 
 TEST_F(ProcedureTest, BtidUnknownToTheNetworkLeadsToTheFullProcedureOnce) {
@@ -232,11 +291,11 @@ TEST_F(ProcedureTest, ChoosesTheConfiguredKeyCenterOrTheFirstPermitted) {
     mt.nafs = {naf_entry("evil.example.com"), naf_entry("one.3gppnetwork.org"),
                naf_entry("two.3gppnetwork.org", "https://two.3gppnetwork.org:8443/kc")};
     ASSERT_TRUE(run());
-    EXPECT_EQ(stored().at(0).naf_id.fqdn, "one.3gppnetwork.org");
+    EXPECT_EQ(stored().at(0).naf_fqdn, "one.3gppnetwork.org");
     settings.preferred_naf = "two.3gppnetwork.org";
     settings.renew = true;
     ASSERT_TRUE(run());
-    EXPECT_EQ(stored().at(0).naf_id.fqdn, "two.3gppnetwork.org");
+    EXPECT_EQ(stored().at(0).naf_fqdn, "two.3gppnetwork.org");
     EXPECT_EQ(key_center.targets.back().port, 8443);
     EXPECT_EQ(key_center.paths.back(), "/kc");
 }
@@ -258,7 +317,7 @@ TEST_F(ProcedureTest, ConfirmsOverANewConnection) {
         ASSERT_EQ(mt.confirms.size(), 2U);
         EXPECT_EQ(mt.confirms[0].est_id, mt.confirms[1].est_id);
         ASSERT_EQ(stored().size(), 1U);
-        EXPECT_EQ(stored()[0].state, StoredKey::State::Active);
+        EXPECT_EQ(stored()[0].state, KeyState::Confirmed);
     }
 }
 
@@ -269,14 +328,14 @@ TEST_F(ProcedureTest, ConfirmsThePendingKeyOfAnEarlierRun) {
     ASSERT_FALSE(outcome);
     EXPECT_EQ(outcome.error().code, Errc::LinkLost);
     ASSERT_EQ(stored().size(), 1U);
-    EXPECT_EQ(stored()[0].state, StoredKey::State::Pending);
-    expect_private_file();
+    EXPECT_EQ(stored()[0].state, KeyState::Pending);
+    expect_private_files();
 
     outcome = run();
     ASSERT_TRUE(outcome) << describe(outcome.error());
     EXPECT_EQ(outcome->kind, Outcome::Kind::Resumed);
     EXPECT_THAT(steps, ElementsAre(Completed));
-    EXPECT_EQ(stored().at(0).state, StoredKey::State::Active);
+    EXPECT_EQ(stored().at(0).state, KeyState::Confirmed);
 }
 
 // Nobody on this link is authenticated: another MT's refusal is no reason to drop a key.
@@ -291,7 +350,7 @@ TEST_F(ProcedureTest, PendingKeySurvivesTheWordOfAnotherMt) {
         mt.on_confirm = {answer};
         EXPECT_EQ(run().error().code, Errc::Rejected) << "of L1, which came next";
         ASSERT_EQ(stored().size(), 1U);
-        EXPECT_EQ(stored()[0].state, StoredKey::State::Pending);
+        EXPECT_EQ(stored()[0].state, KeyState::Pending);
     }
     for (auto& held : mt.held) {
         held.confirmed = true;
@@ -299,7 +358,7 @@ TEST_F(ProcedureTest, PendingKeySurvivesTheWordOfAnotherMt) {
     const auto outcome = run(); // back at the right MT
     ASSERT_TRUE(outcome) << describe(outcome.error());
     EXPECT_EQ(outcome->kind, Outcome::Kind::Resumed);
-    EXPECT_EQ(stored().at(0).state, StoredKey::State::Active);
+    EXPECT_EQ(stored().at(0).state, KeyState::Confirmed);
 }
 
 // An active key that works comes first: no B-TID leaves in clear, and no trouble with CONFIRM ends
@@ -328,14 +387,15 @@ TEST_F(ProcedureTest, PendingKeyIsOfferedForAnHour) {
     ASSERT_FALSE(run());
     auto keys = stored();
     ASSERT_EQ(keys.size(), 1U);
-    keys[0].stored -= std::chrono::hours(1);
-    ASSERT_TRUE(write_private_file(key_file(), encode_key_file(keys)));
+    keys[0].created -= std::chrono::hours(1);
+    const auto est_id = keys[0].est_id;
+    put(std::move(keys));
     mt.confirms.clear();
     const auto outcome = run();
     ASSERT_TRUE(outcome) << describe(outcome.error());
     EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
     ASSERT_EQ(mt.confirms.size(), 1U);
-    EXPECT_NE(mt.confirms[0].est_id, keys[0].est_id);
+    EXPECT_NE(mt.confirms[0].est_id, est_id);
 }
 
 TEST_F(ProcedureTest, RenewalRenewsAlthoughAKeyIsPending) {
@@ -354,12 +414,13 @@ TEST_F(ProcedureTest, TriesAllStoredKeysEightAtATime) {
     establish_first();
     auto keys = stored();
     for (int i = 0; i < 16; ++i) { // newer ones of MTs that are not here
-        auto other = keys.back().clone();
-        other.mt_id = "elsewhere-" + std::to_string(i);
-        other.ks_local_mt = test_key(other.mt_id);
-        keys.insert(keys.begin(), std::move(other));
+        auto other = keys.front().clone();
+        other.device_id = "elsewhere-" + std::to_string(i);
+        other.ks_local_mt = test_key(other.device_id);
+        other.confirmed += std::chrono::seconds(1);
+        keys.push_back(std::move(other));
     }
-    ASSERT_TRUE(write_private_file(key_file(), encode_key_file(keys)));
+    put(std::move(keys));
     const auto outcome = run();
     ASSERT_TRUE(outcome) << describe(outcome.error());
     EXPECT_EQ(outcome->mt_id, "mt-one");
@@ -376,7 +437,7 @@ TEST_F(ProcedureTest, PendingKeyThatTheMtDoesNotKnowMakesWay) {
     ASSERT_TRUE(outcome) << describe(outcome.error());
     EXPECT_EQ(outcome->kind, Outcome::Kind::Full);
     ASSERT_EQ(stored().size(), 1U);
-    EXPECT_EQ(stored()[0].state, StoredKey::State::Active);
+    EXPECT_EQ(stored()[0].state, KeyState::Confirmed);
 }
 
 TEST_F(ProcedureTest, LostLinkIsTriedAgainTwice) {
