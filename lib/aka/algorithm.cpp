@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aka/algorithm.hpp"
 
+#include "base/openssl.hpp"
+
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
+#include <memory>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <utility>
@@ -20,38 +21,31 @@ struct Block {
     ~Block() { OPENSSL_cleanse(octets.data(), octets.size()); }
 };
 
-void must(bool done) {
-    if (!done) {
-        std::fprintf(stderr,
-                     "OpenSSL cannot compute AES-128; its default provider must be there\n");
-        std::abort();
-    }
-}
-
 /// AES-128 of single blocks. OpenSSL holds the key schedule outside our heap and wipes it on
 /// release: one object lives for one call, never longer.
 class Aes128 {
 public:
     explicit Aes128(const Secret<16>& key) : context_(EVP_CIPHER_CTX_new()) {
         must(context_ != nullptr);
-        must(EVP_EncryptInit_ex2(context_, EVP_aes_128_ecb(), key.reveal().data(), nullptr,
+        must(EVP_EncryptInit_ex2(context_.get(), EVP_aes_128_ecb(), key.reveal().data(), nullptr,
                                  nullptr) == 1);
-        must(EVP_CIPHER_CTX_set_padding(context_, 0) == 1);
+        must(EVP_CIPHER_CTX_set_padding(context_.get(), 0) == 1);
     }
-    Aes128(const Aes128&) = delete;
-    Aes128& operator=(const Aes128&) = delete;
-    ~Aes128() { EVP_CIPHER_CTX_free(context_); }
 
     [[nodiscard]] Block encrypt(const Block& in) const {
         Block out;
         int written = 0;
-        must(EVP_EncryptUpdate(context_, out.octets.data(), &written, in.octets.data(), 16) == 1 &&
+        must(EVP_EncryptUpdate(context_.get(), out.octets.data(), &written, in.octets.data(), 16) ==
+                 1 &&
              written == 16);
         return out;
     }
 
 private:
-    EVP_CIPHER_CTX* context_;
+    struct Free {
+        void operator()(EVP_CIPHER_CTX* p) const { EVP_CIPHER_CTX_free(p); }
+    };
+    std::unique_ptr<EVP_CIPHER_CTX, Free> context_;
 };
 
 void xor_into(std::span<std::uint8_t> target, ByteView with) {

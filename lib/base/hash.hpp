@@ -9,8 +9,11 @@
 
 namespace mtkey {
 
-/// One-shot hashes over the concatenation of `parts`. OpenSSL's failure to hash (no memory, no
-/// provider) is a broken invariant of the process and ends it: nothing sensible can follow.
+/// Whether OpenSSL has what this library and lib/aka compute with. Internal: which it lacks.
+[[nodiscard]] Result<void> check_algorithms();
+
+/// One-shot hashes over the concatenation of `parts`. Without memory OpenSSL cannot hash:
+/// std::bad_alloc.
 std::array<std::uint8_t, 16> md5(std::initializer_list<ByteView> parts);
 std::array<std::uint8_t, 20> sha1(std::initializer_list<ByteView> parts);
 std::array<std::uint8_t, 32> sha256(std::initializer_list<ByteView> parts);

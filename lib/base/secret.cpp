@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/secret.hpp"
 
+#include "base/hash.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -18,7 +20,7 @@ Result<void> make_arena() {
     // 1 = locked; 2 = usable but mlock failed; 0 = none
     const int state = CRYPTO_secure_malloc_init(kArena, kSmallestBlock);
     if (state == 1) {
-        return {};
+        return check_algorithms();
     }
     rlimit limit{};
     getrlimit(RLIMIT_MEMLOCK, &limit);

@@ -14,7 +14,8 @@ namespace mtkey {
 
 /// Call once at the start of every program, before the first secret: a locked, undumped arena.
 /// An arena that the system refuses (RLIMIT_MEMLOCK) is an error, never a silent plain heap; called
-/// again, it says the same again.
+/// again, it says the same again. An OpenSSL that lacks an algorithm is an error here too, so that
+/// later only memory can be wanting.
 [[nodiscard]] Result<void> init_secure_heap();
 
 /// Owns key octets of any length in OpenSSL's secure heap: wiped when released, move-only, not

@@ -87,6 +87,11 @@ BootstrappingStore::BootstrappingStore(Database& database, const Clock& clock, s
                "SELECT impi FROM context WHERE tmpi=? AND expires>? AND deadline>? LIMIT 1"),
       // A clock that is set deletes nothing: find_ and by_tmpi_ ask both.
       purge_(database, "DELETE FROM context WHERE deadline<=?"),
+      // A row without meaning, longer than any: SQLite keeps the last one written in a scratch
+      // page.
+      overwrite_(database, "INSERT OR REPLACE INTO context(b_tid, impi, tmpi, rand, ks, mode, "
+                           "created, expires, deadline, boot) "
+                           "VALUES('', '', '', x'', zeroblob(960), '', 0, 0, 0, '')"),
       count_(database, "SELECT count(*) FROM context"),
       count_of_(database, "SELECT count(*) FROM context WHERE impi=?"),
       remove_oldest_(database, "DELETE FROM context WHERE b_tid=(SELECT b_tid FROM context WHERE "
@@ -185,6 +190,16 @@ Result<std::size_t> BootstrappingStore::count() {
 }
 
 Result<std::int64_t> BootstrappingStore::purge_locked() {
+    const auto gone = MTKEY_TRY(delete_ended());
+    if (gone > 0) {
+        Query query(overwrite_);
+        MTKEY_CHECK(query.run());
+        (void)MTKEY_TRY(delete_ended());
+    }
+    return gone;
+}
+
+Result<std::int64_t> BootstrappingStore::delete_ended() {
     Query query(purge_);
     query.bind(milliseconds(clock_.boot_now()));
     MTKEY_CHECK(query.run());

@@ -63,6 +63,7 @@ public:
 
 private:
     [[nodiscard]] Result<std::int64_t> purge_locked();
+    [[nodiscard]] Result<std::int64_t> delete_ended();
     [[nodiscard]] Result<void> make_room(const std::string& impi);
     [[nodiscard]] Result<std::size_t> number(Statement& statement, const std::string* impi);
 
@@ -76,6 +77,7 @@ private:
     Statement find_;
     Statement by_tmpi_;
     Statement purge_;
+    Statement overwrite_;
     Statement count_;
     Statement count_of_;
     Statement remove_oldest_;

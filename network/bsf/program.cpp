@@ -17,7 +17,7 @@
 namespace mtkey::bsf {
 namespace {
 
-constexpr timespec kPurgeInterval{.tv_sec = 30, .tv_nsec = 0};
+constexpr timespec kPurgeInterval{.tv_sec = 5, .tv_nsec = 0};
 constexpr unsigned kFaultySeconds = 3600; // an answer that is slow on purpose must not be cut off
 
 /// The only line on stdout.

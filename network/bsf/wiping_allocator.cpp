@@ -72,6 +72,8 @@ void use_wiping_allocator() {
         [[maybe_unused]] int code = ::sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
         // Else its first pages are one block, and are used again as they are.
         code += ::sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
+        // So are the small blocks of a connection: the rows that it has last written.
+        code += ::sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
         assert(code == SQLITE_OK); // nobody else in the process has begun with SQLite
     });
 }

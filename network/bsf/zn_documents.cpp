@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/zn_documents.hpp"
 
-#include "network/common/zn.hpp"
-
-#include <nlohmann/json.hpp>
-#include <vector>
+#include "network/common/json.hpp"
 
 namespace mtkey::bsf {
 namespace {
 
-using nlohmann::json;
+using network::JsonValue;
+using Kind = JsonValue::Kind;
 
 constexpr std::size_t kLongestRequest = 8 * 1024;
 constexpr int kDeepest = 8;
@@ -22,23 +20,23 @@ std::unexpected<Error> malformed(const char* cause) {
 }
 
 /// The string member `name`, or its absence.
-Result<std::string_view> text_member(const json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end()) {
+Result<std::string_view> text_member(const JsonValue& object, const char* name) {
+    const auto* const found = object.find(name);
+    if (found == nullptr) {
         return malformed("MANDATORY_IE_MISSING");
     }
-    if (!found->is_string()) {
+    if (!found->is(Kind::Text)) {
         return malformed("MANDATORY_IE_INCORRECT");
     }
-    return std::string_view(found->get_ref<const std::string&>());
+    return std::string_view(found->text);
 }
 
-Result<kdf::NafId> read_naf_id(const json& request) {
-    const auto found = request.find("nafId");
-    if (found == request.end()) {
+Result<kdf::NafId> read_naf_id(const JsonValue& request) {
+    const auto* const found = request.find("nafId");
+    if (found == nullptr) {
         return malformed("MANDATORY_IE_MISSING");
     }
-    if (!found->is_object()) {
+    if (!found->is(Kind::Object)) {
         return malformed("MANDATORY_IE_INCORRECT");
     }
     auto fqdn = kdf::canonical_fqdn(MTKEY_TRY(text_member(*found, "nafFqdn")));
@@ -49,8 +47,8 @@ Result<kdf::NafId> read_naf_id(const json& request) {
     return kdf::NafId{std::move(*fqdn), *ua};
 }
 
-Result<BootstrappingInfoRequest> read_request(const json& request) {
-    if (!request.is_object()) {
+Result<BootstrappingInfoRequest> read_request(const JsonValue& request) {
+    if (!request.is(Kind::Object)) {
         return malformed("INVALID_MSG_FORMAT");
     }
     BootstrappingInfoRequest out;
@@ -60,18 +58,18 @@ Result<BootstrappingInfoRequest> read_request(const json& request) {
     }
     out.b_tid = b_tid;
     out.naf_id = MTKEY_TRY(read_naf_id(request));
-    if (const auto aware = request.find("gbaUAware"); aware != request.end()) {
-        if (!aware->is_boolean()) {
+    if (const auto* const aware = request.find("gbaUAware"); aware != nullptr) {
+        if (!aware->is(Kind::Boolean)) {
             return malformed("OPTIONAL_IE_INCORRECT");
         }
-        out.gba_u_aware = aware->get<bool>();
+        out.gba_u_aware = aware->number != 0;
     }
-    if (const auto ids = request.find("gsIds"); ids != request.end()) {
-        if (!ids->is_array() || ids->empty() || ids->size() > kMostGsIds) {
+    if (const auto* const ids = request.find("gsIds"); ids != nullptr) {
+        if (!ids->is(Kind::Array) || ids->elements.empty() || ids->elements.size() > kMostGsIds) {
             return malformed("OPTIONAL_IE_INCORRECT");
         }
-        for (const auto& id : *ids) {
-            if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 0xFFFF'FFFF) {
+        for (const auto& id : ids->elements) {
+            if (!id.is(Kind::Whole) || id.number > 0xFFFF'FFFF) {
                 return malformed("OPTIONAL_IE_INCORRECT");
             }
         }
@@ -95,30 +93,21 @@ Result<BootstrappingInfoRequest> parse_bootstrapping_info_request(std::string_vi
     if (text.size() > kLongestRequest) {
         return malformed("INVALID_MSG_FORMAT");
     }
-    try {
-        json request;
-        if (!network::parse_json(text, kDeepest, request)) {
-            return malformed("INVALID_MSG_FORMAT");
-        }
-        return read_request(request);
-    } catch (const json::exception&) {
-        return malformed("INVALID_MSG_FORMAT");
-    }
+    const auto request = network::parse_json(text, kDeepest);
+    return request ? read_request(*request) : malformed("INVALID_MSG_FORMAT");
 }
 
 std::string write_bootstrapping_info(const BootstrappingInfo& info) {
-    // The library's own strings never see a key: it writes zeros, and we write over them in the
-    // finished text.
-    const std::string place(kKeyDigits, '0');
-    nlohmann::ordered_json out{{"meKeyMaterial", place}};
+    // Zeros first, and the key over them in the finished text: no other buffer sees it.
+    const std::string place = "\"" + std::string(kKeyDigits, '0') + "\"";
+    std::string text = "{\"meKeyMaterial\":" + place;
     if (info.ks_int_naf) {
-        out["uiccKeyMaterial"] = place;
+        text += ",\"uiccKeyMaterial\":" + place;
     }
-    out["keyExpiryTime"] = format_utc(info.expires);
-    out["bootstrappingInfoCreationTime"] = format_utc(info.created);
-    out["gbaType"] = info.gba_2g ? "2G_GBA" : "3G_GBA";
-    out["impi"] = info.impi;
-    std::string text = out.dump();
+    text += ",\"keyExpiryTime\":" + network::json_text(format_utc(info.expires)) +
+            ",\"bootstrappingInfoCreationTime\":" + network::json_text(format_utc(info.created)) +
+            ",\"gbaType\":" + (info.gba_2g ? "\"2G_GBA\"" : "\"3G_GBA\"") +
+            ",\"impi\":" + network::json_text(info.impi) + "}";
     put_key(text, "meKeyMaterial", info.ks_ext_naf);
     if (info.ks_int_naf) {
         put_key(text, "uiccKeyMaterial", *info.ks_int_naf);
@@ -127,7 +116,8 @@ std::string write_bootstrapping_info(const BootstrappingInfo& info) {
 }
 
 std::string write_problem(unsigned status, std::string_view cause, std::string_view title) {
-    return nlohmann::ordered_json{{"title", title}, {"status", status}, {"cause", cause}}.dump();
+    return "{\"title\":" + network::json_text(title) + ",\"status\":" + std::to_string(status) +
+           ",\"cause\":" + network::json_text(cause) + "}";
 }
 
 } // namespace mtkey::bsf

@@ -16,7 +16,7 @@
 namespace mtkey::nafkc {
 namespace {
 
-constexpr timespec kPurgeInterval{.tv_sec = 30, .tv_nsec = 0};
+constexpr timespec kPurgeInterval{.tv_sec = 1, .tv_nsec = 0};
 
 /// The only line on stdout.
 Result<void> say_ready(std::uint16_t port) {

@@ -2,18 +2,17 @@
 #include "network/nafkc/zn_documents.hpp"
 
 #include "base/encoding.hpp"
-#include "network/common/zn.hpp"
+#include "network/common/json.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 namespace mtkey::nafkc {
 namespace {
 
-using nlohmann::json;
+using network::JsonValue;
+using Kind = JsonValue::Kind;
 
 constexpr std::size_t kLongestAnswer = 16 * 1024;
 constexpr int kDeepest = 16;
@@ -81,18 +80,18 @@ private:
 };
 
 /// Null when the member is absent; an Error when it is there and no string.
-Result<const std::string*> text_member(const json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end()) {
+Result<const std::string*> text_member(const JsonValue& object, const char* name) {
+    const auto* const found = object.find(name);
+    if (found == nullptr) {
         return nullptr;
     }
-    if (!found->is_string()) {
+    if (!found->is(Kind::Text)) {
         return bad("a member is no text");
     }
-    return &found->get_ref<const std::string&>();
+    return &found->text;
 }
 
-Result<std::optional<UtcTime>> time_member(const json& object, const char* name) {
+Result<std::optional<UtcTime>> time_member(const JsonValue& object, const char* name) {
     const auto* const text = MTKEY_TRY(text_member(object, name));
     if (text == nullptr) {
         return std::optional<UtcTime>();
@@ -104,8 +103,8 @@ Result<std::optional<UtcTime>> time_member(const json& object, const char* name)
     return std::optional(*time);
 }
 
-Result<BootstrappingInfo> read(const json& object, const LiftedKeys& keys) {
-    if (!object.is_object()) {
+Result<BootstrappingInfo> read(const JsonValue& object, const LiftedKeys& keys) {
+    if (!object.is(Kind::Object)) {
         return bad("no JSON object");
     }
     BootstrappingInfo info;
@@ -145,12 +144,10 @@ Result<BootstrappingInfo> read(const json& object, const LiftedKeys& keys) {
 } // namespace
 
 std::string write_retrieval(std::string_view b_tid, const kdf::NafId& naf_id, bool gba_u_aware) {
-    const nlohmann::ordered_json request{
-        {"btId", b_tid},
-        {"nafId", {{"nafFqdn", naf_id.fqdn}, {"uaSecProtId", to_hex(naf_id.ua)}}},
-        {"gbaUAware", gba_u_aware}};
-    // B-TIDs are printable ASCII here; nothing to throw about.
-    return request.dump(-1, ' ', false, json::error_handler_t::replace);
+    using network::json_text;
+    return "{\"btId\":" + json_text(b_tid) + ",\"nafId\":{\"nafFqdn\":" + json_text(naf_id.fqdn) +
+           ",\"uaSecProtId\":" + json_text(to_hex(naf_id.ua)) +
+           "},\"gbaUAware\":" + (gba_u_aware ? "true" : "false") + "}";
 }
 
 Result<BootstrappingInfo> take_retrieved(std::string& text) {
@@ -159,15 +156,8 @@ Result<BootstrappingInfo> take_retrieved(std::string& text) {
     if (!room || text.size() > kLongestAnswer) {
         return bad("too large");
     }
-    try {
-        json object;
-        if (!network::parse_json(text, kDeepest, object)) {
-            return bad("not JSON");
-        }
-        return read(object, keys);
-    } catch (const json::exception&) {
-        return bad("not JSON");
-    }
+    const auto object = network::parse_json(text, kDeepest);
+    return object ? read(*object, keys) : bad("not JSON");
 }
 
 } // namespace mtkey::nafkc

@@ -4,15 +4,17 @@ import os
 import select
 import threading
 import tty
+from typing import Callable, Optional
 
 
 class TtyPair:
     """Owns both pseudo terminals. `mt` and `device` are the paths to open, `passed` is what went over the cable:
-    "device" or "mt" (who sent it) and the octets, in order.
+    "device" or "mt" (who sent it) and the octets, in order. `alter` is given both and says what goes over in their place.
     """
 
     def __init__(self) -> None:
         self.passed: list[tuple[str, bytes]] = []
+        self.alter: Optional[Callable[[str, bytes], bytes]] = None
         self._masters: list[int] = []
         self._slaves: list[int] = []
         for _ in range(2):
@@ -33,8 +35,10 @@ class TtyPair:
             if self._wake_read in readable:
                 return
             for source in readable:
-                octets = self._read(source)
-                self.passed.append(("mt" if source == self._masters[0] else "device", octets))
+                sender, octets = "mt" if source == self._masters[0] else "device", self._read(source)
+                if self.alter is not None:
+                    octets = self.alter(sender, octets)
+                self.passed.append((sender, octets))
                 # A reader that has gone must not stop the other direction: what does not fit is lost, as on a cable.
                 while octets and select.select([], [other[source]], [], 0.5)[1]:
                     octets = octets[os.write(other[source], octets[:512]):]

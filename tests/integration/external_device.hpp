@@ -20,7 +20,7 @@ public:
     ExternalDevice(std::string device_id, RandomSource& random, const Clock& clock)
         : device_id_(std::move(device_id)), clock_(clock), session_({}, random, clock.boot_now()) {}
 
-    /// Ends when nobody has anything to say any more.
+    /// Ends when nobody has anything to say any more; then `agreed` or `error` says how.
     void establish(MtPeer& mt, const AskKeyCenter& key_center) {
         for (bool moved = true; moved;) {
             const auto up = session_.take_output();
@@ -30,14 +30,17 @@ public:
             session_.receive(down, clock_.boot_now());
             moved = !up.empty() || !down.empty();
             while (auto event = session_.next_event()) {
-                std::visit([&](const auto& what) { on(what, key_center); }, *event);
+                const auto done =
+                    std::visit([&](const auto& what) { return on(what, key_center); }, *event);
+                if (!done) {
+                    error = done.error();
+                    return;
+                }
             }
             wire.insert(wire.end(), up.begin(), up.end());
             wire.insert(wire.end(), down.begin(), down.end());
         }
     }
-
-    bool expect_refusal = false; ///< of the Key Center
 
     // What the test looks at.
     Bytes wire; ///< every octet of the link
@@ -46,35 +49,36 @@ public:
     std::optional<local::EstablishmentAnswer> told; ///< L4
     kdf::TranscriptHash th_est{};
     std::optional<UtcTime> agreed; ///< set when the MT has proved that it holds the key
+    std::optional<Error> error;
 
 private:
-    void on(const local::Connected& connected, const AskKeyCenter&) {
+    Result<void> on(const local::Connected& connected, const AskKeyCenter&) {
         th_conn_ = connected.th_conn;
         session_.request_key_info({.device_id = device_id_});
+        return {};
     }
-    void on(const local::KeyInfoReceived& received, const AskKeyCenter&) {
+    Result<void> on(const local::KeyInfoReceived& received, const AskKeyCenter&) {
         key_info = received.info;
-        ASSERT_FALSE(received.info.nafs.empty());
+        if (received.info.nafs.empty()) {
+            return fail(Errc::NafNotAllowed, "the MT names no NAF");
+        }
         session_.request_establishment({.naf_id = received.info.nafs.front().naf_id,
                                         .device_id = device_id_,
                                         .b_tid = received.info.b_tid,
                                         .reason = local::Reason::NoKey});
+        return {};
     }
-    void on(const local::EstablishmentReceived& received, const AskKeyCenter& key_center) {
+    Result<void> on(const local::EstablishmentReceived& received, const AskKeyCenter& key_center) {
         told = received.answer;
         th_est = received.th_est;
         const auto& naf_id = told->naf_id;
-        auto delivered = key_center(
+        answer = MTKEY_TRY(key_center(
             {.b_tid = told->b_tid,
              .device_id = device_id_,
-             .naf_id = keycenter::NafIdText{.fqdn = naf_id.fqdn, .ua = to_hex(naf_id.ua)}});
-        if (!delivered && expect_refusal) {
-            return;
+             .naf_id = keycenter::NafIdText{.fqdn = naf_id.fqdn, .ua = to_hex(naf_id.ua)}}));
+        if (answer->b_tid != told->b_tid || answer->profile != told->profile) {
+            return fail(Errc::ProtocolViolation, "another B-TID or profile than the MT's");
         }
-        ASSERT_TRUE(delivered) << describe(delivered.error());
-        answer = std::move(*delivered);
-        EXPECT_EQ(answer->b_tid, told->b_tid);
-        EXPECT_EQ(answer->profile, told->profile);
         const local::Confirm confirm{.est_id = told->est_id,
                                      .b_tid = answer->b_tid,
                                      .naf_id = naf_id,
@@ -84,20 +88,28 @@ private:
         confirm_mac_ =
             kdf::confirm_mac(keys.confirm_device, th_est, th_conn_, encode_confirm_body(confirm));
         session_.confirm(confirm, confirm_mac_);
+        return {};
     }
-    void on(const local::ConfirmAcknowledged& done, const AskKeyCenter&) {
+    Result<void> on(const local::ConfirmAcknowledged& done, const AskKeyCenter&) {
         const auto keys = kdf::establishment_keys(answer->ks_local_mt, th_est);
-        ASSERT_TRUE(equal_constant_time(
-            kdf::confirm_ack_mac(keys.confirm_mt, th_est, th_conn_, confirm_mac_, done.body),
-            done.mac));
-        ASSERT_EQ(done.ack.status, local::ConfirmAck::Status::Stored);
+        const auto expected =
+            kdf::confirm_ack_mac(keys.confirm_mt, th_est, th_conn_, confirm_mac_, done.body);
+        if (!equal_constant_time(expected, done.mac) ||
+            done.ack.status != local::ConfirmAck::Status::Stored) {
+            return fail(Errc::ConfirmationFailed, "the MT");
+        }
         agreed = done.ack.expires;
+        return {};
     }
-    void on(const local::ResumeAnswered&, const AskKeyCenter&) { FAIL() << "nothing was resumed"; }
-    void on(const local::PeerRefused& refused, const AskKeyCenter&) {
-        FAIL() << refused.error.text;
+    Result<void> on(const local::ResumeAnswered&, const AskKeyCenter&) {
+        return fail(Errc::ProtocolViolation, "nothing was resumed");
     }
-    void on(const local::PeerGone& gone, const AskKeyCenter&) { FAIL() << describe(gone.reason); }
+    Result<void> on(const local::PeerRefused& refused, const AskKeyCenter&) {
+        return fail(local::errc_from(refused.error.code), refused.error.text);
+    }
+    Result<void> on(const local::PeerGone& gone, const AskKeyCenter&) {
+        return std::unexpected(gone.reason);
+    }
 
     std::string device_id_;
     const Clock& clock_;

@@ -16,12 +16,11 @@ class KeyCenter {
 public:
     explicit KeyCenter(Network& network)
         : clock_(network.clock),
-          zn_handler_({{.client = naf_fqdn(), .fqdns = {naf_fqdn()}}}, network.store,
-                      network.clock),
+          zn_handler_({{.client = naf_fqdn_, .fqdns = {naf_fqdn_}}}, network.store, network.clock),
           zn_("bsf", true,
               [this](const HttpRequest& request) {
                   http::Peer peer = certified();
-                  peer.san_dns = {naf_fqdn()};
+                  peer.san_dns = {naf_fqdn_};
                   return zn_handler_.handle(request, peer);
               }),
           handler_(create()) {}
@@ -53,7 +52,6 @@ private:
         http::Peer peer_;
     };
 
-    static std::string naf_fqdn() { return text(example()["identities"]["naf_fqdn"]); }
     [[nodiscard]] http::Peer certified() const {
         http::Peer peer;
         peer.authenticated = true;
@@ -65,7 +63,7 @@ private:
     }
     std::unique_ptr<nafkc::KeyCenter> create() {
         nafkc::KeyCenterSettings settings;
-        settings.nafs = {{.fqdn = naf_fqdn(), .ua = kdf::kDefaultUaId}};
+        settings.nafs = {{.fqdn = naf_fqdn_, .ua = kdf::kDefaultUaId}};
         settings.device_cas = {{.file = {}, .device_ids = {"*"}, .anchors = {"device-ca"}}};
         settings.mt_id_secret = SecretBytes(Bytes(32, 0x4D));
         SystemRandom random;
@@ -77,6 +75,7 @@ private:
     }
 
     const Clock& clock_;
+    std::string naf_fqdn_ = text(example()["identities"]["naf_fqdn"]);
     bsf::ZnHandler zn_handler_;
     DirectExchange zn_;
     std::unique_ptr<nafkc::KeyCenter> handler_;

@@ -41,6 +41,8 @@ protected:
         });
     }
     void expect_established(const MtPeer& peer, const ExternalDevice& device) const {
+        ASSERT_FALSE(peer.error) << describe(*peer.error);
+        ASSERT_FALSE(device.error) << describe(*device.error);
         ASSERT_TRUE(peer.agreed);
         ASSERT_TRUE(device.agreed);
         EXPECT_EQ(*peer.agreed, *device.agreed);
@@ -97,8 +99,9 @@ TEST_P(KeyEstablishment, FullThenOptimised) {
 TEST_P(KeyEstablishment, DeviceIdOfAnotherCertificate) {
     MtPeer peer(mt, context, random);
     ExternalDevice device(kDeviceId, random, network.clock);
-    device.expect_refusal = true;
     establish(peer, device, kDeviceId2);
+    ASSERT_TRUE(device.error);
+    EXPECT_EQ(device.error->code, Errc::KeyCenterRejected) << describe(*device.error);
     EXPECT_FALSE(device.answer);
     EXPECT_FALSE(peer.agreed);
     EXPECT_TRUE(key_center.zn().lines().empty()); // refused before the BSF is asked

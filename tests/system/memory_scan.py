@@ -10,6 +10,7 @@ from secret_scan import forms
 
 FORMS = ("raw", "hex", "HEX", "base64 at")
 CHUNK = 65536
+NO_DIGITS = bytes(set(range(256)) - set(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/"))
 
 
 def can_scan(program: str) -> bool:
@@ -52,10 +53,24 @@ def used_parts(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield begin, content[begin:]
 
 
-def scan_memory(pid: int, secrets: dict[str, bytes]) -> list[Found]:
-    """Each copy with the place where it stands. The process goes on meanwhile: what comes and goes may be missed."""
+def scan_content(content: bytes, secrets: dict[str, bytes]) -> Iterator[tuple[str, str, int]]:
+    """Each copy: of which secret, in which form, where."""
     needles = [(secret, form, needle) for secret, value in secrets.items() for form, needle in forms(value)
                if form.startswith(FORMS)]
+    for offset, part in used_parts(content):
+        # Digits are rare: what is left without the rest says which texts are worth a search.
+        digits = part.translate(None, NO_DIGITS)
+        for secret, form, needle in needles:
+            if form != "raw" and needle not in digits:
+                continue
+            at = part.find(needle)
+            while at >= 0:
+                yield secret, form, offset + at
+                at = part.find(needle, at + 1)
+
+
+def scan_memory(pid: int, secrets: dict[str, bytes]) -> list[Found]:
+    """Each copy with the place where it stands. The process goes on meanwhile: what comes and goes may be missed."""
     found = []
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for start, end, name in regions(pid):
@@ -66,10 +81,6 @@ def scan_memory(pid: int, secrets: dict[str, bytes]) -> list[Found]:
                     content += octets
             except OSError:
                 continue  # unmapped meanwhile
-            for offset, part in used_parts(content):
-                for secret, form, needle in needles:
-                    at = part.find(needle)
-                    while at >= 0:
-                        found.append(Found(secret, form, start + offset + at, name, end - start))
-                        at = part.find(needle, at + 1)
+            found += [Found(secret, form, start + at, name, end - start)
+                      for secret, form, at in scan_content(content, secrets)]
     return found

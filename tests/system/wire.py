@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads what passed on a serial line (docs/local-interface.md section 2.3) and computes the keys that follow from
-Ks_local_MT (section 5) by other code than the programs'.
+Ks_local_MT (section 5) by other code than the programs'. Changes what passes, too.
 """
 import hashlib
 import hmac
 import zlib
 from dataclasses import dataclass
-from typing import Iterable
+from typing import Callable, Iterable, Optional
 
-HELLO, L4, CONFIRM, CONFIRM_ACK, ERROR = 1, 7, 8, 9, 10
+HELLO, L1, L2, L3, L4, CONFIRM, CONFIRM_ACK, ERROR = 1, 4, 5, 6, 7, 8, 9, 10
 PURPOSES = ("confirm device", "confirm mt", "key id", "channel", "application")
 
 
@@ -30,6 +30,35 @@ def unstuff(block: bytes) -> bytes:
         if length < 255 and position < len(block):
             out.append(0)
     return bytes(out)
+
+
+def stuff(frame: bytes) -> bytes:
+    """COBS with the delimiters on both sides."""
+    out = bytearray()
+    for run in frame.split(b"\0"):
+        while len(run) >= 254:
+            out += b"\xff" + run[:254]
+            run = run[254:]
+        out += bytes([len(run) + 1]) + run
+    return b"\0" + bytes(out) + b"\0"
+
+
+class FrameFilter:
+    """TtyPair.alter: `change` gets type and octets of each frame and says what goes over; None = nothing does."""
+
+    def __init__(self, change: Callable[[int, bytes], Optional[bytes]]):
+        self._change = change
+        self._waiting = {"device": b"", "mt": b""}
+
+    def __call__(self, sender: str, octets: bytes) -> bytes:
+        *blocks, self._waiting[sender] = (self._waiting[sender] + octets).split(b"\0")
+        out = b""
+        for block in blocks:
+            text = unstuff(block)[:-4]
+            changed = self._change(text[4], text) if len(text) > 5 else None
+            if changed is not None:
+                out += stuff(changed + zlib.crc32(changed).to_bytes(4, "big"))
+        return out
 
 
 def messages(passed: Iterable[tuple[str, bytes]]) -> list[Message]:
