@@ -5,6 +5,7 @@
 #include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "gba/resume.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <algorithm>
 
@@ -52,10 +53,41 @@ std::vector<kdf::NafId> CardWork::naf_ids() const {
     return out;
 }
 
-Result<void> CardWork::resume() {
+/// The first time in this life that the card can be asked: is it as it was left?
+Result<void> CardWork::compare_anchor() {
     const auto& application = open_->application;
-    if (!may_resume_ || context_ || !application.gba || application.gbabp_size == 0 ||
-        config_.gba.mode == gba::ModePolicy::MeOnly || gba_context_missing()) {
+    const auto anchor = past_.get().anchor;
+    if (anchor_compared_ || !anchor || anchor->uicc != open_->uicc || !application.gba ||
+        application.gbabp_size == 0) {
+        return {};
+    }
+    const auto gbabp = uicc::read_gbabp(*open_->card, application.entry.kind);
+    if (!gbabp && ends_card(gbabp.error())) {
+        return std::unexpected(gbabp.error());
+    }
+    if (!gbabp) { // the next time that it is opened
+        log_warning("EF_GBABP cannot be compared with what is remembered", gbabp.error());
+        return {};
+    }
+    anchor_compared_ = true;
+    contradicts_past_ =
+        !*gbabp || (*gbabp)->rand != anchor->rand || (*gbabp)->b_tid != anchor->b_tid;
+    if (!contradicts_past_ && anchor->boot != past_.get().boot_id) {
+        past_.change([](auto& past) {
+            if (past.anchor) {
+                past.anchor->boot = past.boot_id;
+            }
+        });
+    }
+    return {};
+}
+
+Result<void> CardWork::resume() {
+    MTKEY_CHECK(compare_anchor());
+    const auto& application = open_->application;
+    if (!may_resume_ || context_ || contradicts_past_ || !application.gba ||
+        application.gbabp_size == 0 || config_.gba.mode == gba::ModePolicy::MeOnly ||
+        gba_context_missing()) {
         return {};
     }
     may_resume_ = false;
@@ -86,10 +118,6 @@ Result<void> CardWork::resume() {
     if (!resumed && ends_card(resumed.error())) {
         return std::unexpected(resumed.error());
     }
-    if (!resumed && resumed.error().code == Errc::BtidStale) {
-        note_contradiction(*remembered);
-        forget_context();
-    }
     if (!resumed) { // no word on the context
         log_warning("no context resumed from the UICC", resumed.error());
         return {};
@@ -108,15 +136,6 @@ Result<void> CardWork::resume() {
     return {};
 }
 
-/// The UICC has been bootstrapped after what we remember. A run of ours that was cut short may have
-/// done it; when none had begun, what we remember is an old copy, or another terminal has had the
-/// card.
-void CardWork::note_contradiction(const keys::RememberedContext& remembered) {
-    const auto since = remembered.use_deadline - keys::kLongestUse;
-    contradicts_past_ = std::ranges::none_of(
-        past_.get().runs, [&](const keys::BegunRun& run) { return run.at > since; });
-}
-
 void CardWork::adopt(gba::Context context, BootTime use_deadline) {
     context_ = std::move(context);
     use_deadline_ = use_deadline;
@@ -124,6 +143,9 @@ void CardWork::adopt(gba::Context context, BootTime use_deadline) {
         past.context.reset();
         if (context_->mode() == gba::Mode::GbaU) {
             past.context = {open_->uicc, gba::record_of(*context_), use_deadline_};
+        }
+        if (context_->in_gbabp()) {
+            past.anchor = {open_->uicc, context_->rand(), context_->b_tid(), past.boot_id};
         }
     });
 }

@@ -124,7 +124,7 @@ Result<gba::Context> CardWork::run(uicc::CardChannel& card) {
 
 gba::RunEvents CardWork::run_events() {
     gba::RunEvents out;
-    out.before_bootstrapping_command = [this](gba::Mode mode) {
+    out.before_bootstrapping_command = [this](gba::Mode mode) -> Result<void> {
         // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
         // The old B-TID must not be handed out again, not even while this run goes on.
         if (mode == gba::Mode::GbaU && context_) {
@@ -133,6 +133,7 @@ gba::RunEvents CardWork::run_events() {
                 changed_();
             }
         }
+        return mode == gba::Mode::GbaU ? past_.forget_anchor() : Result<void>();
     };
     out.card_without_gba = [this] { note_gba_context_missing(); };
     out.retry_after = [this](std::chrono::seconds delay) { retry_after_ = delay; };
@@ -246,6 +247,7 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
     if (!ks_naf) {
         if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
             forget_context();
+            static_cast<void>(past_.forget_anchor()); // somebody else has bootstrapped
             return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
         }
         failed(ks_naf.error());

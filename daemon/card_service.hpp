@@ -48,8 +48,7 @@ struct CardState {
     gba::Mode mode = gba::Mode::GbaMe; ///< of the context
     gba::RunCounts counts;             ///< of the context
     std::optional<FormerContext> former;
-    /// It was bootstrapped after what we remember of it: that, and the store with it, is an old
-    /// copy.
+    /// At its first sight it held another bootstrapping than what we remember to be there.
     bool contradicts_past = false;
     std::optional<Error> last_error;
 };

@@ -120,7 +120,7 @@ private:
     gba::Context* context_of(const std::string& b_tid);
     /// The first card of this program's life may still hold the context of an earlier one.
     [[nodiscard]] Result<void> resume();
-    void note_contradiction(const keys::RememberedContext& remembered);
+    [[nodiscard]] Result<void> compare_anchor();
     [[nodiscard]] std::vector<kdf::NafId> naf_ids() const;
     void adopt(gba::Context context, BootTime use_deadline);
     /// A run takes the present context's place.
@@ -157,6 +157,7 @@ private:
     std::optional<gba::Context> former_; ///< without its Ks; only while the card is open
     BootTime former_until_{};
     bool may_resume_ = true;
+    bool anchor_compared_ = false;
     bool contradicts_past_ = false;
     std::optional<Grace> grace_;
     std::optional<BootTime> asleep_until_;

@@ -73,8 +73,9 @@ Result<std::unique_ptr<KeyKeeper>> KeyKeeper::open(const Config& config, FileOps
     out->key_origin_ = std::move(origin);
     out->next_ = std::move(next);
     const std::string file = config.state_dir + "/" + store::kStoreFile;
-    tell(out->info(), config.state_dir,
-         !config.state_dir.empty() && !out->persistent() && ::access(file.c_str(), F_OK) == 0);
+    out->file_waits_ =
+        !config.state_dir.empty() && !out->persistent() && ::access(file.c_str(), F_OK) == 0;
+    tell(out->info(), config.state_dir, out->file_waits_);
     return out;
 }
 
@@ -110,15 +111,43 @@ std::vector<const store::KeyRecord*> KeyKeeper::all() const {
 void KeyKeeper::trust_time() {
     const std::scoped_lock lock(mutex_);
     if (sealed_->report().time_unknown) {
-        log(LogLevel::Notice, "the network's time agrees with the clock: stored keys can be used");
         sealed_->trust_time();
+        note_trust();
     }
+}
+
+void KeyKeeper::recheck_time() {
+    const std::scoped_lock lock(mutex_);
+    if (!sealed_->report().time_unknown) {
+        return;
+    }
+    sealed_->recheck_time();
+    if (!sealed_->report().time_unknown) {
+        note_trust();
+    }
+}
+
+/// A restart must not doubt again.
+void KeyKeeper::note_trust() {
+    log(LogLevel::Notice, "the time is known again: stored keys can be used");
+    if (const auto noted = sealed_->note_time(); !noted) {
+        log_warning("the key store cannot be written", noted.error());
+    }
+}
+
+bool KeyKeeper::newest_of_this_boot() const {
+    const std::scoped_lock lock(mutex_);
+    return sealed_->report().vouched;
 }
 
 Result<std::optional<keys::BootstrapPast>> KeyKeeper::load() {
     const std::scoped_lock lock(mutex_);
     if (!sealed_->persistent()) {
-        return file_.load();
+        auto past = file_.load();
+        if (past && !*past && file_waits_) {
+            return fail(Errc::NotFound, "it is in the key store, whose key is missing");
+        }
+        return past;
     }
     if (const auto& why = sealed_->report().distrusted) {
         return std::unexpected(*why);
@@ -185,9 +214,9 @@ Result<void> KeyKeeper::note_time() {
     return sealed_->note_time();
 }
 
-void KeyKeeper::clear() {
+void KeyKeeper::close() {
     const std::scoped_lock lock(mutex_);
-    sealed_->clear();
+    sealed_->close();
 }
 
 } // namespace mtkey::daemon

@@ -52,22 +52,27 @@ public:
     [[nodiscard]] std::vector<const store::KeyRecord*> all() const override;
     [[nodiscard]] bool persistent() const override { return sealed_->persistent(); }
     void trust_time() override;
+    void recheck_time() override;
 
     // ---- BootstrapMemory
     [[nodiscard]] Result<std::optional<keys::BootstrapPast>> load() override;
     [[nodiscard]] Result<void> store(const keys::BootstrapPast& past) override;
+    [[nodiscard]] bool guards_keys() const override { return sealed_->persistent(); }
 
     [[nodiscard]] StoreInfo info() const;
     /// The file as it stands on the disk is the one that we have written. StoreFailed, Malformed.
     [[nodiscard]] Result<void> verify() const;
+    /// No older copy can have been put in its place: the generation file of this boot says so.
+    [[nodiscard]] bool newest_of_this_boot() const;
     /// What the UICC says contradicts the store: an old copy. It is set aside, we begin empty.
     [[nodiscard]] Result<void> distrust(Error why);
     /// Over to the next key. NotReady: there is none.
     [[nodiscard]] Result<void> rekey();
     [[nodiscard]] Result<void> note_time(); ///< SealedKeyStore::note_time()
-    void clear();                           ///< SealedKeyStore::clear()
+    void close();                           ///< SealedKeyStore::close()
 
 private:
+    void note_trust();
     KeyKeeper(std::unique_ptr<store::SealedKeyStore> sealed, const std::string& state_dir)
         : sealed_(std::move(sealed)), file_(state_dir), state_dir_(state_dir) {}
 
@@ -77,6 +82,7 @@ private:
     std::string state_dir_;
     std::string key_origin_;
     std::optional<store::Kek> next_;
+    bool file_waits_ = false; ///< a sealed store is there, and its key is not
 };
 
 } // namespace mtkey::daemon

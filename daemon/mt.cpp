@@ -2,6 +2,7 @@
 #include "daemon/mt.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace mtkey::daemon {
 namespace {
@@ -161,15 +162,21 @@ Result<void> Mt::forget(const std::string& device_id) {
 }
 
 Result<void> Mt::forget_all() {
-    std::vector<std::string> all;
-    for (const auto& [device_id, seen] : seen_) {
-        const bool has_key = store_.find(device_id) != nullptr ||
-                             pending_.find_device(device_id, clock_.boot_now()) != nullptr;
-        if (has_key) {
-            all.push_back(device_id);
-        }
+    std::set<std::string> all;
+    for (const auto* record : store_.all()) {
+        all.insert(record->device_id);
     }
-    return end_keys(all, "all are forgotten");
+    for (const auto& [device_id, seen] : seen_) { // some have a pending key
+        all.insert(device_id);
+    }
+    // Also what is on its way.
+    if (const auto facts = context()) {
+        tombstones_.add("", facts->b_tid);
+    }
+    if (const auto& former = card_.state().former) {
+        tombstones_.add("", former->b_tid);
+    }
+    return end_keys({all.begin(), all.end()}, "all are forgotten");
 }
 
 void Mt::store_emptied() {
@@ -196,6 +203,7 @@ Result<void> Mt::end_keys(const std::vector<std::string>& device_ids, const char
         }
     }
     auto done = store_.end(device_ids, for_store(tombstones_));
+    end_failed_ = !done;
     if (!done) {
         end_again_ = clock_.boot_now() + kEndAgain;
         log_error("keys that have ended cannot be deleted now and are not used any more",
@@ -250,11 +258,14 @@ std::optional<BootTime> Mt::next_end() const {
         next = next ? std::min(*next, end) : end;
     };
     for (const auto* record : store_.all()) {
-        if (gone(*record)) {
-            consider(UtcTime{}, std::max(record->deadline, end_again_));
-        } else {
+        if (!gone(*record)) {
             consider(record->local_end, record->deadline);
+        } else if (!end_failed_) {
+            consider(UtcTime{}, boot);
         }
+    }
+    if (end_failed_) {
+        consider(UtcTime{}, end_again_);
     }
     const auto& facts = card_.state().context;
     if (facts && facts->b_tid != ended_b_tid_) {
@@ -272,16 +283,18 @@ void Mt::arm() {
 }
 
 void Mt::sweep() {
+    store_.recheck_time();
     for (const auto& device_id : pending_.expire(clock_.boot_now())) {
         tell(device_id);
     }
+    const bool again = end_failed_ && clock_.boot_now() >= end_again_;
     std::vector<std::string> ended;
     std::vector<std::string> shown;
     for (const auto* record : store_.all()) {
-        auto& list = gone(*record) && clock_.boot_now() >= end_again_ ? ended : shown;
+        auto& list = gone(*record) && (again || !end_failed_) ? ended : shown;
         list.push_back(record->device_id);
     }
-    if (!ended.empty()) {
+    if (!ended.empty() || again) {
         static_cast<void>(end_keys(ended, "its time is over"));
     }
     for (const auto& device_id : shown) {
@@ -328,7 +341,7 @@ void Mt::card_changed() {
         pending_.erase_other_uicc(state.uicc);
         std::vector<std::string> foreign;
         for (const auto* record : store_.all()) {
-            if (record->uicc != state.uicc) {
+            if (record->uicc != state.uicc && !(gone(*record) && end_failed_)) {
                 foreign.push_back(record->device_id);
             }
         }
@@ -343,6 +356,23 @@ void Mt::card_changed() {
         events_.card_changed();
     }
     arm();
+    learn_time();
+}
+
+/// While nobody knows the time, stored keys wait: one bootstrapping lets the network tell it.
+void Mt::learn_time() {
+    const bool waiting = std::ranges::any_of(
+        store_.all(), [](const store::KeyRecord* record) { return record->time_unknown; });
+    if (!waiting || time_asked_ || card_.state().state != CardState::State::Ready) {
+        return;
+    }
+    time_asked_ = true;
+    log(LogLevel::Notice, "the time is not known: bootstrapping to learn it from the network");
+    card_.bootstrap({.force = true}, [](const Result<void>& done) {
+        if (!done) {
+            log_warning("stored keys go on waiting", done.error());
+        }
+    });
 }
 
 } // namespace mtkey::daemon

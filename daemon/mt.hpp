@@ -113,6 +113,7 @@ private:
     [[nodiscard]] DeviceView view(const std::string& device_id, const Seen& seen) const;
     Result<void> end_keys(const std::vector<std::string>& device_ids, const char* why);
     void end_what_no_rule_allows();
+    void learn_time();
     [[nodiscard]] bool gone(const store::KeyRecord& record) const;
     void tell(const std::string& device_id);
     void arm();
@@ -128,8 +129,10 @@ private:
     keys::Tombstones tombstones_;
     std::map<std::string, Seen> seen_;
     std::map<std::string, DeviceView> told_; ///< as D-Bus knows them
-    BootTime end_again_{};                   ///< no key is deleted before: the store has failed
-    std::string ended_b_tid_;                ///< of the context that the card service drops now
+    bool end_failed_ = false;                ///< what has ended could not be written
+    BootTime end_again_{};                   ///< and is tried again then
+    bool time_asked_ = false;
+    std::string ended_b_tid_; ///< of the context that the card service drops now
     Statistics statistics_;
     std::string last_b_tid_;
     std::unique_ptr<Reactor::Timer> sweep_timer_;

@@ -45,7 +45,15 @@ void PastKeeper::forget_context(const std::string& b_tid) {
     }
 }
 
-void PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Write write) {
+Result<void> PastKeeper::forget_anchor() {
+    if (!get().anchor) {
+        return {};
+    }
+    auto done = change([](auto& past) { past.anchor.reset(); });
+    return memory_.guards_keys() ? done : Result<void>();
+}
+
+Result<void> PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Write write) {
     const std::scoped_lock lock(mutex_);
     // A clock that is set back does not make it earlier.
     const auto passed =
@@ -54,7 +62,7 @@ void PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Wr
     high_water_at_ += passed;
     how(past_);
     if (write == Write::WithTheNext) {
-        return;
+        return {};
     }
     past_.saved = clock_.utc_now();
     past_.saved_boot = clock_.boot_now();
@@ -63,6 +71,7 @@ void PastKeeper::change(const std::function<void(keys::BootstrapPast&)>& how, Wr
     if (!stored && !std::exchange(told_, true)) {
         log_warning("what is to outlive the daemon cannot be written", stored.error());
     }
+    return stored;
 }
 
 } // namespace mtkey::daemon

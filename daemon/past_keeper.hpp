@@ -26,13 +26,18 @@ public:
     [[nodiscard]] Origin origin() const { return origin_; }
     [[nodiscard]] keys::BootstrapPast get() const;
     enum class Write { Now, WithTheNext };
-    /// A memory that fails is said once in the log: what is not written ends with the program.
-    void change(const std::function<void(keys::BootstrapPast&)>& how, Write write = Write::Now);
+    /// A memory that fails is said once in the log: what is not written ends with the program. The
+    /// error is for those who must not go on then (BootstrapMemory::guards_keys()).
+    Result<void> change(const std::function<void(keys::BootstrapPast&)>& how,
+                        Write write = Write::Now);
+    /// RAND and B-TID on the UICC are about to change, or have been changed by others. StoreFailed:
+    /// what says otherwise stands on the disk still, and would end all keys after a restart.
+    Result<void> forget_anchor();
     /// Of this B-TID, if it is the one that is remembered.
     void forget_context(const std::string& b_tid);
     /// The time of now, for the next start to compare its clock with.
     void note_time() {
-        change([](auto&) {});
+        static_cast<void>(change([](auto&) {}));
     }
 
 private:

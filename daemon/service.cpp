@@ -25,24 +25,40 @@ constexpr std::chrono::milliseconds kGoodbye{300};
 constexpr std::chrono::hours kNoteTime{1};
 
 /// Writes down how late it is, hour by hour.
-void note_time_again(Reactor::Timer& timer, KeyKeeper& keeper, const Clock& clock) {
-    timer.at(clock.boot_now() + kNoteTime, [&timer, &keeper, &clock] {
-        if (const auto noted = keeper.note_time(); !noted) {
-            log_warning("the key store cannot be written", noted.error());
-        }
-        note_time_again(timer, keeper, clock);
+void note_time_again(Reactor::Timer& timer, PastKeeper& past, const Clock& clock) {
+    timer.at(clock.boot_now() + kNoteTime, [&timer, &past, &clock] {
+        past.note_time();
+        note_time_again(timer, past, clock);
     });
 }
-/// Rollback that only the UICC can tell (docs/store.md section 6).
-void forget_old_copy(KeyKeeper& keeper, Mt& mt, CardWorker& card) {
+/// The UICC was bootstrapped by somebody else than who wrote the store. When the store is known to
+/// be the newest of this boot that was another terminal; else it may be an old copy that somebody
+/// has put back, which nothing but the UICC can tell (docs/store.md section 6).
+void settle_contradiction(KeyKeeper& keeper, PastKeeper& past, Mt& mt, CardWorker& card) {
+    const auto forget = [&past] {
+        static_cast<void>(past.change([](keys::BootstrapPast& one) {
+            one.context.reset();
+            one.anchor.reset();
+        }));
+    };
+    const auto before = past.get();
+    const bool agreed = before.anchor && !before.boot_id.empty() &&
+                        before.anchor->boot == before.boot_id; // in this boot, before this start
+    if (agreed && keeper.newest_of_this_boot()) {
+        log(LogLevel::Warning, "another terminal has bootstrapped with the UICC");
+        forget();
+        return;
+    }
     const Error why{Errc::BtidStale, 0,
                     "the UICC has been bootstrapped since this key store was written: it is an old "
-                    "copy, or another terminal has used the card"};
+                    "copy, or another terminal has used the card; devices establish anew"};
     log_warning("the key store is not believed", why);
-    if (const auto done = keeper.distrust(why); !done) {
+    if (const auto done = keeper.distrust(why); done) {
+        forget(); // it has done its work; while the file stands it must be seen again
+        card.assume_busy_past();
+    } else {
         log_error("the key store cannot be set aside", done.error());
     }
-    card.assume_busy_past();
     mt.store_emptied();
 }
 
@@ -64,7 +80,7 @@ Result<int> run_service(const Config& config) {
     bool contradicted = false;
     card.set_changed([&] {
         if (card.state().contradicts_past && !std::exchange(contradicted, true)) {
-            forget_old_copy(*keeper, mt, card);
+            settle_contradiction(*keeper, past, mt, card);
         }
         mt.card_changed();
     });
@@ -75,7 +91,7 @@ Result<int> run_service(const Config& config) {
     });
 
     const auto hour = reactor.timer();
-    note_time_again(*hour, *keeper, clock);
+    note_time_again(*hour, past, clock);
     const ClockWatch clock_watch(reactor, [&mt] { mt.sweep(); });
     const auto goodbye = reactor.timer();
     reactor.on_termination([&](int) {
@@ -103,7 +119,7 @@ Result<int> run_service(const Config& config) {
     if (!ended) {
         // A card or pcscd that hangs must not hold up the end; memory and handles go with it.
         log(LogLevel::Warning, "the card does not answer; ending without it");
-        keeper->clear();
+        keeper->close();
         ::_exit(status);
     }
     return status;

@@ -60,7 +60,7 @@ struct RunSettings {
 struct RunEvents {
     /// Before each AUTHENTICATE(DD), and never in GBA_ME: from now on the card's former Ks and the
     /// RAND in EF_GBABP may be gone, whatever becomes of the run or of the answer.
-    std::function<void(Mode)> before_bootstrapping_command;
+    std::function<Result<void>(Mode)> before_bootstrapping_command;
     /// The card lists the GBA service, has no GBA context, and has answered the same challenge in
     /// the 3G context: remember it for this ICCID.
     std::function<void()> card_without_gba;
@@ -92,6 +92,8 @@ public:
     [[nodiscard]] std::optional<std::chrono::seconds> network_ahead() const {
         return network_ahead_;
     }
+    /// RAND and B-TID stand in EF_GBABP.
+    [[nodiscard]] bool in_gbabp() const { return in_gbabp_; }
     /// End by CLOCK_BOOTTIME.
     [[nodiscard]] BootTime deadline() const { return deadline_; }
     /// Both clocks must say so (threats C1).
@@ -128,6 +130,7 @@ private:
     std::optional<std::chrono::seconds> network_ahead_;
     uicc::DirEntry::Kind application_ = uicc::DirEntry::Kind::Usim;
     bool watch_rand_ = false; ///< RunSettings::card_is_shared, and there is an EF_GBABP
+    bool in_gbabp_ = false;
     bool retired_ = false;
     std::optional<Secret<32>> ks_;
     std::map<Bytes, Secret<32>> naf_keys_; ///< by NAF_ID octets

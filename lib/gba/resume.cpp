@@ -83,6 +83,7 @@ public:
         out.deadline_ = record.deadline;
         out.application_ = settings.application;
         out.watch_rand_ = settings.card_is_shared;
+        out.in_gbabp_ = true;
         return out;
     }
 };
@@ -100,10 +101,8 @@ Result<std::optional<Context>> resume(uicc::CardChannel& card, const Clock& cloc
         return none("EF_GBABP holds none");
     }
     const auto& remembered = settings.remembered;
-    if (remembered && (gbabp->rand != remembered->rand || gbabp->b_tid != remembered->b_tid)) {
-        return fail(Errc::BtidStale, "EF_GBABP holds another bootstrapping than the last one");
-    }
-    if (!remembered && !made_of(gbabp->b_tid, gbabp->rand)) {
+    if (remembered ? gbabp->rand != remembered->rand || gbabp->b_tid != remembered->b_tid
+                   : !made_of(gbabp->b_tid, gbabp->rand)) {
         return none("RAND and B-TID in EF_GBABP do not belong together");
     }
     const auto record = remembered ? remembered : record_from(*gbabp, settings.lifetime_cap, clock);

@@ -34,9 +34,8 @@ struct ResumeSettings {
 /// The GBA_U context that the card still holds, without the network (TS 33.220 clause 5.3.2, TS
 /// 31.102 clause 4.2.79). Believed only after one AUTHENTICATE(DE), for a NAF that EF_GBANL lists
 /// with this B-TID already where there is one: that costs the card no record. Nothing when there is
-/// no such context, by files or by the card's answer; the log says why. BtidStale: EF_GBABP holds
-/// another one than what is remembered. The other errors are those of the way to the card and of
-/// files that make no sense.
+/// no such context, by files or by the card's answer; the log says why. Errors are those of the way
+/// to the card and of files that make no sense.
 [[nodiscard]] Result<std::optional<Context>> resume(uicc::CardChannel& card, const Clock& clock,
                                                     const ResumeSettings& settings);
 

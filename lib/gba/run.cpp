@@ -59,7 +59,7 @@ Result<Run::CardOutcome> Run::authenticate_once(const uicc::Challenge& challenge
     ++authenticates_;
     if (mode_ == Mode::GbaU) {
         if (events_.before_bootstrapping_command) {
-            events_.before_bootstrapping_command(mode_);
+            MTKEY_CHECK(events_.before_bootstrapping_command(mode_));
         }
         auto outcome = MTKEY_TRY(uicc::gba_bootstrap(card_, challenge));
         if (const auto* sync = std::get_if<uicc::SyncFailure>(&outcome)) {
@@ -192,24 +192,25 @@ Result<void> Run::set_lifetime(Context& context, const BsfDocument& document,
 // DRAFT-GAP(gbabp-update): what becomes of a bootstrapping whose B-TID the card does not take.
 // DRAFT-GAP(gbabp-lifetime): TS 31.102 does not say how a lifetime is written: the text of
 // <lifetime>.
-Result<void> Run::write_gbabp(const Context& context, const BsfDocument& document) {
+Result<bool> Run::write_gbabp(const Context& context, const BsfDocument& document) {
     if (settings_.gbabp_size == 0) {
         log(LogLevel::Notice, "no EF_GBABP: the bootstrapping is kept in memory only");
-        return {};
+        return false;
     }
     if (!uicc::fits_gbabp(settings_.gbabp_size, document.b_tid, document.lifetime_text)) {
         log(LogLevel::Warning, "B-TID and lifetime do not fit into EF_GBABP: kept in memory only",
             {{"size", std::to_string(settings_.gbabp_size)}});
-        return {};
+        return false;
     }
     MTKEY_CHECK(context.require_own_rand(card_));
     auto written = uicc::update_gbabp(card_, settings_.application, settings_.gbabp_size,
                                       document.b_tid, document.lifetime_text);
     if (!written && written.error().code == Errc::NotFound) {
         log_warning("the bootstrapping is kept in memory only", written.error());
-        return {};
+        return false;
     }
-    return written;
+    MTKEY_CHECK(written);
+    return true;
 }
 
 Result<std::string> Run::derive_tmpi(const Context& context) {
@@ -255,7 +256,7 @@ Result<Context> Run::complete(const DigestChallenge& challenge, CardAnswer answe
     context.application_ = settings_.application;
     context.watch_rand_ = settings_.card_is_shared && settings_.gbabp_size > 0;
     if (answer.mode == Mode::GbaU) {
-        MTKEY_CHECK(write_gbabp(context, document));
+        context.in_gbabp_ = MTKEY_TRY(write_gbabp(context, document));
     }
     context.ks_ = std::move(answer.ks);
     context.counts_ = {.http_exchanges = ub_.exchanges(),

@@ -60,7 +60,7 @@ private:
     [[nodiscard]] Result<std::string> derive_tmpi(const Context& context);
     [[nodiscard]] Result<void> set_lifetime(Context& context, const BsfDocument& document,
                                             BootTime asked_at) const;
-    [[nodiscard]] Result<void> write_gbabp(const Context& context, const BsfDocument& document);
+    [[nodiscard]] Result<bool> write_gbabp(const Context& context, const BsfDocument& document);
 
     uicc::CardChannel& card_;
     HttpExchange& bsf_;

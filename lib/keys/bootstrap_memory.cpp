@@ -101,6 +101,21 @@ Result<void> parse_context(Words& words, BootstrapPast& out) {
     return {};
 }
 
+Result<void> parse_anchor(Words& words, BootstrapPast& out) {
+    CardAnchor anchor;
+    anchor.uicc = words.next();
+    const auto rand = words.next();
+    anchor.b_tid = words.next();
+    anchor.boot = words.next();
+    if (out.anchor || !is_hex(anchor.uicc, 64) || !is_hex(rand, 32) || !is_b_tid(anchor.b_tid) ||
+        !is_boot_id(anchor.boot)) {
+        return bad("anchor");
+    }
+    std::ranges::copy(MTKEY_TRY(from_hex(rand)), anchor.rand.begin());
+    out.anchor = std::move(anchor);
+    return {};
+}
+
 Result<void> parse_line(std::string_view line, BootstrapPast& out) {
     Words words(line);
     const auto kind = words.next();
@@ -119,6 +134,9 @@ Result<void> parse_line(std::string_view line, BootstrapPast& out) {
     }
     if (kind == "context") {
         return parse_context(words, out);
+    }
+    if (kind == "anchor") {
+        return parse_anchor(words, out);
     }
     const auto hash = words.next();
     if (kind != "without-gba" || !is_hex(hash, 64) || out.without_gba.size() >= kMostWithoutGba) {
@@ -146,6 +164,10 @@ std::string encode_bootstrap_past(const BootstrapPast& past) {
                " " + format_utc(record.created) + " " + format_utc(record.expires) + " " +
                format_utc(record.local_end) + " " + milliseconds_of(record.deadline) + " " +
                milliseconds_of(past.context->use_deadline) + "\n";
+    }
+    if (past.anchor && is_b_tid(past.anchor->b_tid)) {
+        out += "anchor " + past.anchor->uicc + " " + to_hex(past.anchor->rand) + " " +
+               past.anchor->b_tid + " " + past.anchor->boot + "\n";
     }
     const auto hashes =
         past.without_gba.size() - std::min(past.without_gba.size(), kMostWithoutGba);

@@ -22,6 +22,16 @@ struct RememberedContext {
     bool operator==(const RememberedContext&) const = default;
 };
 
+/// What stands in EF_GBABP of a card, for all that is known: a card that holds something else has
+/// been bootstrapped since, so that what remembers this is old (docs/store.md section 6).
+struct CardAnchor {
+    std::string uicc;
+    kdf::Rand rand{};
+    std::string b_tid;
+    std::string boot; ///< the last boot in which the card has shown it; "" = none
+    bool operator==(const CardAnchor&) const = default;
+};
+
 /// What outlives the program about its bootstrappings. No key is in it.
 struct BootstrapPast {
     std::string boot_id; ///< of the boot that all BootTimes are of; "" = not known
@@ -30,6 +40,7 @@ struct BootstrapPast {
     UtcTime high_water{};       ///< the latest UTC seen
     std::vector<BegunRun> runs; ///< oldest first
     std::optional<RememberedContext> context;
+    std::optional<CardAnchor> anchor;
     std::vector<std::string> without_gba; ///< hashes of ICCIDs: GBA service, no GBA context
     bool operator==(const BootstrapPast&) const = default;
 };
@@ -48,7 +59,8 @@ inline constexpr std::size_t kBootstrapPastLimit = 65535; ///< what two octets c
 /// boot that is not known is another one.
 void move_to_boot(BootstrapPast& past, std::string_view boot_id, const Clock& clock);
 
-/// Where it lies meanwhile. The sealed store will be one; used by one thread at a time.
+/// Where it lies meanwhile: in the sealed store, or in a file of its own; used by one thread at a
+/// time.
 class BootstrapMemory {
 public:
     virtual ~BootstrapMemory() = default;
@@ -56,6 +68,8 @@ public:
     [[nodiscard]] virtual Result<std::optional<BootstrapPast>> load() = 0;
     /// What was stored before stays until this one is whole.
     [[nodiscard]] virtual Result<void> store(const BootstrapPast& past) = 0;
+    /// Keys depend on it: what cannot be written down must not happen.
+    [[nodiscard]] virtual bool guards_keys() const { return false; }
 };
 
 } // namespace mtkey::keys

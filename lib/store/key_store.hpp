@@ -94,6 +94,8 @@ public:
     [[nodiscard]] virtual bool persistent() const = 0;
     /// The wall clock is right, by somebody who knows: ends KeyRecord::time_unknown.
     virtual void trust_time() = 0;
+    /// The wall clock may have been set right: ends it too, if that can be told.
+    virtual void recheck_time() = 0;
     /// The one that is not pending. Borrowed until the next change; null when there is none.
     [[nodiscard]] virtual const KeyRecord* find(std::string_view device_id) const = 0;
     [[nodiscard]] virtual std::vector<const KeyRecord*> all() const = 0;
@@ -116,6 +118,7 @@ public:
     void used(std::string_view device_id, UtcTime now) override;
     [[nodiscard]] bool persistent() const override { return false; }
     void trust_time() override {}
+    void recheck_time() override {}
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
 

@@ -31,6 +31,7 @@ Result<std::unique_ptr<SealedKeyStore>> SealedKeyStore::open(StorePlace place, S
             MTKEY_CHECK(store->distrust(std::move(snapshot).error()));
         } else if (*snapshot) {
             store->adopt(**std::move(snapshot));
+            store->report_.vouched = store->file_->vouched();
         }
         if (!store->file_->writable()) {
             store->report_.kept_as = store->file_->former();
@@ -80,6 +81,20 @@ void SealedKeyStore::trust_time() {
     }
 }
 
+/// By the rule of adopt(): somebody may have set the clock right.
+void SealedKeyStore::recheck_time() {
+    const auto since_boot =
+        std::chrono::floor<std::chrono::seconds>(parts_.clock.boot_now().time_since_epoch());
+    if (report_.time_unknown && parts_.clock.utc_now() >= snapshot_.high_water + since_boot) {
+        trust_time();
+    }
+}
+
+void SealedKeyStore::close() {
+    closed_ = true;
+    snapshot_.records.clear();
+}
+
 void SealedKeyStore::stamp() {
     snapshot_.boot_id = parts_.boot_id;
     snapshot_.written = parts_.clock.utc_now();
@@ -88,6 +103,9 @@ void SealedKeyStore::stamp() {
 }
 
 Result<void> SealedKeyStore::commit() {
+    if (closed_) {
+        return fail(Errc::StoreFailed, "the key store is closed");
+    }
     if (!file_) {
         return {};
     }
@@ -265,7 +283,7 @@ Result<void> SealedKeyStore::remember(Memory memory) try {
 }
 
 Result<void> SealedKeyStore::distrust(Error why) try {
-    clear();
+    snapshot_.records.clear();
     snapshot_.memory = {};
     report_ = LoadReport{.distrusted = std::move(why), .kept_as = {}, .time_unknown = false};
     if (!file_ || !file_->writable()) {

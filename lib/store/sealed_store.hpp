@@ -31,6 +31,8 @@ struct LoadReport {
     /// start before this one has set aside.
     std::string kept_as;
     bool time_unknown = false; ///< the clock is behind what the store has seen
+    /// The generation file of this boot says that what was found is the newest.
+    bool vouched = false;
 };
 
 /// DRAFT-GAP(key-store): the keys of one program in one sealed file (docs/store.md). A change is on
@@ -55,6 +57,7 @@ public:
     void used(std::string_view device_id, UtcTime now) override;
     [[nodiscard]] bool persistent() const override { return file_.has_value(); }
     void trust_time() override;
+    void recheck_time() override;
     [[nodiscard]] const KeyRecord* find(std::string_view device_id) const override;
     [[nodiscard]] const KeyRecord* find_pending(std::string_view device_id) const;
     [[nodiscard]] std::vector<const KeyRecord*> all() const override;
@@ -84,7 +87,8 @@ public:
 
     [[nodiscard]] const LoadReport& report() const { return report_; }
     [[nodiscard]] std::uint64_t generation() const { return snapshot_.generation; }
-    void clear() { snapshot_.records.clear(); } ///< wipes the keys in memory and leaves the file
+    /// Wipes the keys in memory and leaves the file: from now on nothing is written.
+    void close();
 
 private:
     SealedKeyStore(StoreParts parts, std::size_t limit) : parts_(std::move(parts)), limit_(limit) {}
@@ -97,6 +101,7 @@ private:
 
     StoreParts parts_;
     std::size_t limit_;
+    bool closed_ = false;
     std::optional<StoreFile> file_; ///< nothing: in memory only
     Snapshot snapshot_;
     LoadReport report_;

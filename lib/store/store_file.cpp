@@ -104,6 +104,7 @@ Result<std::optional<Snapshot>> StoreFile::read() {
             return store_failed(std::move(done).error());
         }
     }
+    vouched_ = *floor != 0 && generation == *floor;
     file_ = *std::move(file);
     return std::move(opened->snapshot);
 }

@@ -54,6 +54,8 @@ public:
     /// Takes the file away to another name, which is returned; empty when there is none.
     [[nodiscard]] Result<std::string> set_aside();
     [[nodiscard]] std::string former() const; ///< what was set aside before; empty: nothing
+    /// read() has found what the generation file of this boot names as the newest.
+    [[nodiscard]] bool vouched() const { return vouched_; }
     [[nodiscard]] bool writable() const { return place_.access == Access::Change; }
     /// write() under `next`, which is the key from then on; nothing when it is already.
     [[nodiscard]] Result<void> rekey(const Kek& next, Snapshot& snapshot);
@@ -78,8 +80,9 @@ private:
     Directory directory_;
     std::optional<Directory> runtime_;
     UniqueFd lock_;
-    Keks keks_;                         ///< current: the one that the file is sealed under
-    Bytes file_;                        ///< as it stands on the disk; empty: there is none
+    Keks keks_;  ///< current: the one that the file is sealed under
+    Bytes file_; ///< as it stands on the disk; empty: there is none
+    bool vouched_ = false;
     std::uint64_t next_generation_ = 1; ///< never given twice, whatever fails
 };
 

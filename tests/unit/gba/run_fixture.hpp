@@ -114,9 +114,10 @@ struct RunFixture {
         for (int i = 0; i < 2; ++i) {
             random.push_hex(cnonce);
         }
-        events.before_bootstrapping_command = [this](Mode mode) {
+        events.before_bootstrapping_command = [this](Mode mode) -> Result<void> {
             EXPECT_EQ(mode, Mode::GbaU);
             announced.push_back(card.played());
+            return {};
         };
         events.card_without_gba = [this] { ++without_gba; };
     }
