@@ -3,6 +3,7 @@
 
 #include "uicc/pcsc.hpp"
 
+#include <new>
 #include <unistd.h>
 #include <utility>
 
@@ -12,6 +13,16 @@ namespace {
 constexpr std::chrono::seconds kStopLimit{3};
 // Of threads left behind in SCardConnect (design.md section 3); uicc::connect_within makes no more.
 constexpr unsigned kMostStuck = 2;
+
+/// A job without memory fails; the next one may have some.
+template <typename Work>
+auto with_memory(Work work) -> decltype(work()) {
+    try {
+        return work();
+    } catch (const std::bad_alloc&) {
+        return fail(Errc::LimitExceeded, "no memory");
+    }
+}
 } // namespace
 
 CardWorker::CardWorker(Reactor& reactor, const Config& config, const Clock& clock,
@@ -184,7 +195,7 @@ void CardWorker::bootstrap(const RunRequest& request, std::function<void(Result<
     interruption_.arm();
     const bool queued = enqueue([this, request] {
         const auto begins = [&] { gate_.began(request.device_id); };
-        const auto result = work_.bootstrap(request.force, begins);
+        const auto result = with_memory([&] { return work_.bootstrap(request.force, begins); });
         publish([this, result, delay = work_.retry_after()] {
             gate_.ended(result, delay);
             if (!result && run_failed_) {
@@ -202,7 +213,8 @@ void CardWorker::naf_key(const kdf::NafId& naf_id, const std::string& b_tid,
                          std::function<void(Result<NafKey>)> done) {
     enqueue([this, naf_id, b_tid, done = std::move(done)] {
         // std::function wants copies; the key has none.
-        auto key = std::make_shared<Result<NafKey>>(work_.naf_key(naf_id, b_tid));
+        auto key = std::make_shared<Result<NafKey>>(
+            with_memory([&] { return work_.naf_key(naf_id, b_tid); }));
         publish([key, done] { done(std::move(*key)); });
     });
 }
@@ -211,7 +223,9 @@ void CardWorker::send_pin(SecretBytes pin, std::function<void(Result<void>)> don
     // std::function wants copies; the PIN has none.
     auto shared = std::make_shared<SecretBytes>(std::move(pin));
     enqueue([this, shared, done = std::move(done)] {
-        publish([done, result = work_.send_pin(std::move(*shared))] { done(result); });
+        publish([done, result = with_memory([&] { return work_.send_pin(std::move(*shared)); })] {
+            done(result);
+        });
     });
 }
 
@@ -221,7 +235,8 @@ bool CardWorker::cancel() {
 
 void CardWorker::discard(const std::string& b_tid, std::function<void(Result<void>)> done) {
     enqueue([this, b_tid, done = std::move(done)] {
-        publish([done, result = work_.discard(b_tid)] { done(result); });
+        publish(
+            [done, result = with_memory([&] { return work_.discard(b_tid); })] { done(result); });
     });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "base/secret.hpp"
 #include "base/steps.hpp"
 #include "daemon/config.hpp"
@@ -23,6 +24,7 @@ int failed(const Error& error) {
 } // namespace
 
 int main(int argc, char** argv) {
+    end_without_memory();
     std::signal(SIGPIPE, SIG_IGN);
     // Keys live in this process: no core, no ptrace by our own user.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

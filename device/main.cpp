@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "base/secret.hpp"
 #include "base/steps.hpp"
 #include "base/unique_fd.hpp"
@@ -28,6 +29,7 @@ mtkey::UniqueFd ending_signals() {
 
 int main(int argc, char** argv) {
     using mtkey::device::Arguments;
+    mtkey::end_without_memory();
     ::prctl(PR_SET_DUMPABLE, 0);
     if (auto heap = mtkey::init_secure_heap(); !heap) {
         mtkey::log_error("cannot start", heap.error());

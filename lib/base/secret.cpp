@@ -17,6 +17,10 @@ constexpr std::size_t kArena = 256 * 1024;
 constexpr std::size_t kSmallestBlock = 16;
 
 Result<void> make_arena() {
+    // Without memory its first use leaves OpenSSL 3.0 with half a context, which it then uses.
+    if (OSSL_LIB_CTX_get0_global_default() == nullptr) {
+        return fail(Errc::Internal, "OpenSSL cannot begin: no memory");
+    }
     // 1 = locked; 2 = usable but mlock failed; 0 = none
     const int state = CRYPTO_secure_malloc_init(kArena, kSmallestBlock);
     if (state == 1) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/memory.hpp"
 #include "network/bsf/command_line.hpp"
 
 #include <cstdio>
@@ -30,6 +31,7 @@ Result<void> act(const bsf::CommandLine& line) try {
 } // namespace
 
 int main(int argc, char** argv) {
+    end_without_memory();
     ::prctl(PR_SET_DUMPABLE, 0); // the subcommands have keys in memory as well: no core
     const auto parsed = bsf::parse_command_line(argc, argv);
     if (parsed && std::holds_alternative<int>(*parsed)) {

@@ -2,11 +2,13 @@
 #include "network/nafkc/program.hpp"
 
 #include "base/log.hpp"
+#include "base/memory.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 int main(int argc, char** argv) {
+    mtkey::end_without_memory();
     CLI::App app{
         "mtkey-nafkc: NAF Key Center (draft TS 33.259). Gives external devices Ks_local_MT over "
         "mutual TLS,\n"
