@@ -46,8 +46,11 @@ void PastKeeper::forget_context(const std::string& b_tid) {
 }
 
 Result<void> PastKeeper::forget_anchor() {
-    if (!get().anchor) {
-        return {};
+    {
+        const std::scoped_lock lock(mutex_);
+        if (!past_.anchor && !unwritten_) {
+            return {};
+        }
     }
     auto done = change([](auto& past) { past.anchor.reset(); });
     return memory_.guards_keys() ? done : Result<void>();
@@ -68,6 +71,7 @@ Result<void> PastKeeper::change(const std::function<void(keys::BootstrapPast&)>&
     past_.saved_boot = clock_.boot_now();
     past_.high_water = std::max(past_.high_water, past_.saved);
     const auto stored = memory_.store(past_);
+    unwritten_ = !stored;
     if (!stored && !std::exchange(told_, true)) {
         log_warning("what is to outlive the daemon cannot be written", stored.error());
     }

@@ -47,6 +47,7 @@ private:
     mutable std::mutex mutex_; ///< guards all that follows
     keys::BootstrapPast past_;
     BootTime high_water_at_; ///< when it was past_.high_water, whatever UTC has said since
+    bool unwritten_ = false; ///< the last write has failed
     bool told_ = false;
 };
 

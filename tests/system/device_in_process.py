@@ -11,7 +11,8 @@ import sys
 
 
 class Config(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_size_t), ("device_id", ctypes.c_char_p), ("key_file", ctypes.c_char_p),
+    _fields_ = [("size", ctypes.c_size_t), ("device_id", ctypes.c_char_p), ("state_dir", ctypes.c_char_p),
+                ("store_key_file", ctypes.c_char_p), ("runtime_dir", ctypes.c_char_p),
                 ("ca_file", ctypes.c_char_p), ("certificate_file", ctypes.c_char_p),
                 ("private_key_file", ctypes.c_char_p), ("allowed_suffixes", ctypes.POINTER(ctypes.c_char_p)),
                 ("preferred_naf", ctypes.c_char_p), ("kdf_profile", ctypes.c_char_p),

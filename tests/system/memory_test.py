@@ -378,7 +378,8 @@ class Library(Memory):
     def test_calls(self) -> None:
         device = self.rig.devices[0]
         folder = device.folder
-        config = {"device_id": device.device_id, "key_file": str(device.key_file), "tty": device.ttys.device,
+        config = {"device_id": device.device_id, "state_dir": str(device.state_dir),
+                  "store_key_file": str(device.store_key), "tty": device.ttys.device,
                   "ca_file": str(self.rig.operator_ca.certificate), "address": f"127.0.0.1:{self.rig.key_center_port}",
                   **dict(re.findall(r'^(certificate|private_key) = "(.*)"$', device.config.read_text(), re.M))}
         config = {{"certificate": "certificate_file", "private_key": "private_key_file"}.get(name, name): text

@@ -241,6 +241,7 @@ class Spoilt(StoreTest):
         self.reboot()
         self.file.write_bytes(old)
         self.start()
+        eventually(lambda: self.info()["quarantined"], "the UICC is looked at")
         self.assert_set_aside("BtidStale")
         self.assertEqual(self.info()["keys"], 0)
         self.assert_refused(self.establish())
@@ -257,6 +258,14 @@ class Spoilt(StoreTest):
 
     def reboot_files(self) -> None:
         (self.rig.runtime_dir / "generation").unlink()
+
+    def test_two_daemons(self) -> None:
+        """One state directory is for one of them."""
+        config = self.rig.folder / "mtkeyd.toml"
+        other = Party("other", [self.rig.program("mtkeyd"), "--config", str(config)], self.rig.log("other"))
+        self.addCleanup(other.kill)
+        self.assertNotEqual(other.process.wait(20), 0)
+        self.assertIn("store.lock", self.rig.log("other").read_text())
 
     def test_while_the_daemon_runs(self) -> None:
         self.restart()

@@ -192,6 +192,47 @@ TEST(CardResume, OldCopyContradictsTheCard) {
     EXPECT_TRUE(in_another_boot.card.state().contradicts_past);
 }
 
+TEST(CardResume, OldCopiesOfAnyKindContradict) {
+    const auto contradicts = [](const char* what, auto before_the_copy, auto after_it) {
+        Resumed one;
+        before_the_copy(one);
+        const auto old = one.rig.memory.text;
+        one.card.bootstrap({.force = true}, [](const auto& done) { EXPECT_TRUE(done); });
+        one.card.restart("b002", [&] {
+            one.rig.memory.text = old;
+            after_it(one);
+        });
+        if (!one.card.state().contradicts_past) { // the card could not be asked yet
+            one.card.work().readers_changed(one.rig.report(false));
+            ++one.rig.insertions;
+            one.card.work().readers_changed(one.rig.report());
+            one.card.look();
+        }
+        EXPECT_TRUE(one.card.state().contradicts_past) << what;
+    };
+    const auto nothing = [](Resumed&) {};
+    contradicts("no more than that", nothing, nothing);
+    contradicts("older than T_use, and than Ks", nothing,
+                [](Resumed& one) { one.rig.clock.advance(30h); });
+    contradicts("UTC beyond its end", nothing, [](Resumed& one) { one.rig.clock.jump_utc(72h); });
+    contradicts("UTC behind", nothing, [](Resumed& one) { one.rig.clock.jump_utc(-72h); });
+    contradicts(
+        "no context in it",
+        [](Resumed& one) {
+            one.card.discard(one.b_tid, [](const auto& done) { EXPECT_TRUE(done); });
+        },
+        nothing);
+    contradicts(
+        "after a run that failed before the card was asked",
+        [](Resumed& one) {
+            one.rig.on_exchange = [] { return Error{Errc::BsfUnreachable, 0, {}}; };
+            one.card.bootstrap({.force = true}, [](const auto& done) { EXPECT_FALSE(done); });
+            one.rig.on_exchange = {};
+            one.rig.clock.advance(1h);
+        },
+        nothing);
+}
+
 TEST(CardResume, RunThatWasCutShortContradictsNothing) {
     Resumed one;
     std::string when_begun;

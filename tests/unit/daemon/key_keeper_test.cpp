@@ -174,6 +174,88 @@ TEST_F(KeyKeeperTest, WhatCannotBeDeletedIsNotUsedAndTriedAgain) {
     EXPECT_EQ(life->keeper->find(kDevice), nullptr);
 }
 
+TEST_F(KeyKeeperTest, TombstoneThatCannotBeWrittenIsTriedAgain) {
+    disk.full = true;
+    card.not_resumed.clear();
+    EXPECT_EQ(life->mt.forget(kDevice).error().code, Errc::StoreFailed) << "it has no key";
+    disk.full = false;
+    clock.advance(61s);
+    life->mt.sweep();
+    restart();
+    EXPECT_TRUE(life->mt.tombstoned(kDevice));
+}
+
+TEST_F(KeyKeeperTest, ForgetAllReachesWhatIsOnItsWay) {
+    ASSERT_TRUE(life->keeper->put(record("urn:left over")));
+    ASSERT_TRUE(life->mt.forget_all());
+    EXPECT_TRUE(life->keeper->all().empty());
+    EXPECT_TRUE(life->mt.tombstoned("urn:uuid:2")) << "its key may be under way";
+    restart();
+    EXPECT_TRUE(life->mt.tombstoned("urn:uuid:2"));
+}
+
+TEST_F(KeyKeeperTest, ClockThatIsSetRightEndsTheWaiting) {
+    ASSERT_TRUE(life->keeper->put(record()));
+    reboot(1h);
+    clock.jump_utc(-72h);
+    life.emplace(*this);
+    life->mt.sweep();
+    EXPECT_EQ(key_state(), "suspended");
+    clock.jump_utc(72h); // NTP
+    life->mt.sweep();
+    EXPECT_EQ(key_state(), "established");
+    restart();
+    EXPECT_EQ(key_state(), "established") << "and that is written";
+}
+
+TEST_F(KeyKeeperTest, NetworkIsAskedForTheTimeOnce) {
+    ASSERT_TRUE(life->keeper->put(record()));
+    life->mt.card_changed();
+    EXPECT_EQ(card.bootstraps, 0U);
+    reboot(1h);
+    clock.jump_utc(-72h);
+    life.emplace(*this);
+    life->mt.card_changed();
+    life->mt.card_changed();
+    EXPECT_EQ(card.forced, 1U);
+}
+
+TEST_F(KeyKeeperTest, ClosedStoreWritesNothing) {
+    ASSERT_TRUE(life->keeper->put(record()));
+    const auto before = fs::last_write_time(store_file());
+    life->keeper->close();
+    EXPECT_TRUE(life->keeper->all().empty());
+    EXPECT_FALSE(life->keeper->store({}));
+    EXPECT_FALSE(life->keeper->put(record("urn:uuid:2")));
+    EXPECT_EQ(fs::last_write_time(store_file()), before);
+    restart();
+    EXPECT_EQ(key_state(), "established");
+}
+
+TEST_F(KeyKeeperTest, MissingKeyMakesTheBudgetBusy) {
+    PastKeeper(*life->keeper, clock, "b001").note_time();
+    kek.reset();
+    restart();
+    EXPECT_EQ(PastKeeper(*life->keeper, clock, "b001").origin(), PastKeeper::Origin::Lost);
+}
+
+TEST_F(KeyKeeperTest, WhatGuardsKeysMustBeWritten) {
+    PastKeeper past(*life->keeper, clock, "b001");
+    static_cast<void>(past.change([](auto& one) {
+        one.anchor = keys::CardAnchor{std::string(64, 'a'), {}, "b@bsf", "b001"};
+    }));
+    disk.full = true;
+    EXPECT_EQ(past.forget_anchor().error().code, Errc::StoreFailed);
+    disk.full = false;
+    EXPECT_TRUE(past.forget_anchor());
+    restart();
+    EXPECT_FALSE(PastKeeper(*life->keeper, clock, "b001").get().anchor);
+    EXPECT_TRUE(life->keeper->newest_of_this_boot());
+    reboot(1h);
+    life.emplace(*this);
+    EXPECT_FALSE(life->keeper->newest_of_this_boot());
+}
+
 TEST_F(KeyKeeperTest, EndIsAnEventAlsoOnTheDisk) {
     ASSERT_TRUE(life->keeper->put(record()));
     const auto generation = life->keeper->info().generation;

@@ -40,6 +40,7 @@ BootstrapPast full() {
     context.record.deadline = boot(8h + 7 * 24h);
     context.use_deadline = boot(8h + 24h);
     out.context = context;
+    out.anchor = CardAnchor{std::string(64, 'b'), context.record.rand, "x@bsf.example.org", "b001"};
     out.without_gba = {std::string(64, '0'), std::string(64, 'f')};
     return out;
 }
