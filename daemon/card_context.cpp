@@ -72,7 +72,9 @@ Result<void> CardWork::compare_anchor() {
     anchor_compared_ = true;
     contradicts_past_ =
         !*gbabp || (*gbabp)->rand != anchor->rand || (*gbabp)->b_tid != anchor->b_tid;
-    if (!contradicts_past_ && anchor->boot != past_.get().boot_id) {
+    const auto boot_id = past_.get().boot_id;
+    agreed_in_this_boot_ = !boot_id.empty() && anchor->boot == boot_id;
+    if (!contradicts_past_ && !agreed_in_this_boot_) {
         past_.change([](auto& past) {
             if (past.anchor) {
                 past.anchor->boot = past.boot_id;
@@ -139,6 +141,7 @@ Result<void> CardWork::resume() {
 void CardWork::adopt(gba::Context context, BootTime use_deadline) {
     context_ = std::move(context);
     use_deadline_ = use_deadline;
+    anchor_compared_ = true; // what others do with the card from now on is no old copy's doing
     past_.change([this](auto& past) {
         past.context.reset();
         if (context_->mode() == gba::Mode::GbaU) {

@@ -127,13 +127,17 @@ gba::RunEvents CardWork::run_events() {
     out.before_bootstrapping_command = [this](gba::Mode mode) -> Result<void> {
         // From now on the card's former Ks may be gone: a run that failed before has harmed nobody.
         // The old B-TID must not be handed out again, not even while this run goes on.
-        if (mode == gba::Mode::GbaU && context_) {
+        if (mode != gba::Mode::GbaU) {
+            return {};
+        }
+        MTKEY_CHECK(past_.forget_anchor()); // or the card is left as it is
+        if (context_) {
             retire_context();
             if (changed_) {
                 changed_();
             }
         }
-        return mode == gba::Mode::GbaU ? past_.forget_anchor() : Result<void>();
+        return {};
     };
     out.card_without_gba = [this] { note_gba_context_missing(); };
     out.retry_after = [this](std::chrono::seconds delay) { retry_after_ = delay; };
@@ -160,6 +164,10 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force,
     const auto mode = open_->application.is_sim() ? gba::Mode::Gba2g
                       : by_uicc                   ? gba::Mode::GbaU
                                                   : gba::Mode::GbaMe;
+    if (contradicts_past_ && !contradiction_settled_) { // what shows it must not be written over
+        end_job();
+        return fail(Errc::NotReady, "an old copy of the key store is being set aside");
+    }
     if (begins) {
         begins();
     }
@@ -320,6 +328,7 @@ CardState CardWork::state() const {
         out.counts = context_->counts();
     }
     out.contradicts_past = contradicts_past_;
+    out.agreed_in_this_boot = agreed_in_this_boot_;
     if (former_) {
         out.former = FormerContext{former_->b_tid(), former_until_};
     }

@@ -50,6 +50,7 @@ struct CardState {
     std::optional<FormerContext> former;
     /// At its first sight it held another bootstrapping than what we remember to be there.
     bool contradicts_past = false;
+    bool agreed_in_this_boot = false; ///< but in this boot it had been as it should be
     std::optional<Error> last_error;
 };
 std::string_view to_text(CardState::State state); ///< words of Uicc1.State

@@ -11,6 +11,7 @@
 #include "daemon/reader_table.hpp"
 #include "uicc/application.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -63,6 +64,8 @@ public:
     void retry();
 
     [[nodiscard]] CardState state() const;
+    /// The store has been set aside, or need not be. From any thread; until then no run begins.
+    void contradiction_settled() { contradiction_settled_ = true; }
     [[nodiscard]] const Statistics& statistics() const { return statistics_; }
 
 private:
@@ -159,6 +162,8 @@ private:
     bool may_resume_ = true;
     bool anchor_compared_ = false;
     bool contradicts_past_ = false;
+    bool agreed_in_this_boot_ = false; ///< before this start
+    std::atomic<bool> contradiction_settled_ = false;
     std::optional<Grace> grace_;
     std::optional<BootTime> asleep_until_;
     std::optional<BootTime> awake_since_; ///< for the grace after it

@@ -46,7 +46,8 @@ public:
     bool cancel() override;
     void discard(const std::string& b_tid, std::function<void(Result<void>)> done) override;
     void keep_from_resuming(const std::string& b_tid) override { past_.forget_context(b_tid); }
-    void assume_busy_past() { gate_.assume_busy_past(); } ///< RunGate's
+    void contradiction_settled() { work_.contradiction_settled(); } ///< CardWork's
+    void assume_busy_past() { gate_.assume_busy_past(); }           ///< RunGate's
     void prepare_for_sleep(std::function<void()> done) override;
     void wake_up() override;
 

@@ -11,6 +11,8 @@ constexpr std::size_t kMostSeen = 512;
 constexpr std::size_t kMostStrangers = 32;
 // A store that cannot be written is tried again after this time.
 constexpr std::chrono::minutes kEndAgain{1};
+// So is the network for its time.
+constexpr std::chrono::minutes kAskTimeAgain{5};
 // So near to the network's time the clock here counts as right.
 constexpr std::chrono::minutes kSameTime{5};
 
@@ -267,6 +269,9 @@ std::optional<BootTime> Mt::next_end() const {
     if (end_failed_) {
         consider(UtcTime{}, end_again_);
     }
+    if (!time_asked_ && ask_time_again_ > boot) {
+        consider(UtcTime{}, ask_time_again_);
+    }
     const auto& facts = card_.state().context;
     if (facts && facts->b_tid != ended_b_tid_) {
         consider(facts->local_end, facts->deadline);
@@ -310,6 +315,7 @@ void Mt::sweep() {
         events_.card_changed();
     }
     arm();
+    learn_time();
 }
 
 Statistics Mt::statistics() const {
@@ -363,14 +369,18 @@ void Mt::card_changed() {
 void Mt::learn_time() {
     const bool waiting = std::ranges::any_of(
         store_.all(), [](const store::KeyRecord* record) { return record->time_unknown; });
-    if (!waiting || time_asked_ || card_.state().state != CardState::State::Ready) {
+    if (!waiting || time_asked_ || clock_.boot_now() < ask_time_again_ ||
+        card_.state().state != CardState::State::Ready) {
         return;
     }
     time_asked_ = true;
     log(LogLevel::Notice, "the time is not known: bootstrapping to learn it from the network");
-    card_.bootstrap({.force = true}, [](const Result<void>& done) {
+    card_.bootstrap({.force = true}, [this](const Result<void>& done) {
         if (!done) {
             log_warning("stored keys go on waiting", done.error());
+            time_asked_ = false;
+            ask_time_again_ = clock_.boot_now() + kAskTimeAgain;
+            arm();
         }
     });
 }

@@ -131,7 +131,8 @@ private:
     std::map<std::string, DeviceView> told_; ///< as D-Bus knows them
     bool end_failed_ = false;                ///< what has ended could not be written
     BootTime end_again_{};                   ///< and is tried again then
-    bool time_asked_ = false;
+    bool time_asked_ = false;                ///< the network, by a run that has not failed
+    BootTime ask_time_again_{};
     std::string ended_b_tid_; ///< of the context that the card service drops now
     Statistics statistics_;
     std::string last_b_tid_;

@@ -70,6 +70,7 @@ Result<void> PastKeeper::change(const std::function<void(keys::BootstrapPast&)>&
     past_.saved = clock_.utc_now();
     past_.saved_boot = clock_.boot_now();
     past_.high_water = std::max(past_.high_water, past_.saved);
+    unwritten_ = true; // also if that throws
     const auto stored = memory_.store(past_);
     unwritten_ = !stored;
     if (!stored && !std::exchange(told_, true)) {

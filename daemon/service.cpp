@@ -41,10 +41,7 @@ void settle_contradiction(KeyKeeper& keeper, PastKeeper& past, Mt& mt, CardWorke
             one.anchor.reset();
         }));
     };
-    const auto before = past.get();
-    const bool agreed = before.anchor && !before.boot_id.empty() &&
-                        before.anchor->boot == before.boot_id; // in this boot, before this start
-    if (agreed && keeper.newest_of_this_boot()) {
+    if (card.state().agreed_in_this_boot && keeper.newest_of_this_boot()) {
         log(LogLevel::Warning, "another terminal has bootstrapped with the UICC");
         forget();
         return;
@@ -81,6 +78,7 @@ Result<int> run_service(const Config& config) {
     card.set_changed([&] {
         if (card.state().contradicts_past && !std::exchange(contradicted, true)) {
             settle_contradiction(*keeper, past, mt, card);
+            card.contradiction_settled();
         }
         mt.card_changed();
     });

@@ -20,6 +20,12 @@ Result<store::Keks> find_keks(const KeyPlace& place, const store::StoreParts& pa
                                   .credential = kCredential,
                                   .key_file = place.store_key_file};
     auto keks = MTKEY_TRY(store::load_keks(source));
+    if (keks.origin == "credential" && !keks.next && !place.store_key_file.empty()) {
+        // Begun with the key file, by hand: the store is under that one still.
+        auto former = MTKEY_TRY(store::load_keks(
+            {.credentials_directory = {}, .credential = {}, .key_file = place.store_key_file}));
+        keks.next = std::move(former.current);
+    }
     const auto directory = MTKEY_TRY(Directory::open(parts.files, place.state_dir, Trust::Config));
     const bool has_store = MTKEY_TRY(directory.has(store::kStoreFile));
     if (has_store || !make || keks.origin == "credential") {

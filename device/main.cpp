@@ -5,6 +5,7 @@
 #include "base/steps.hpp"
 #include "base/unique_fd.hpp"
 #include "device/program.hpp"
+#include "self_test/self_test.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -33,6 +34,10 @@ int main(int argc, char** argv) {
     ::prctl(PR_SET_DUMPABLE, 0);
     if (auto heap = mtkey::init_secure_heap(); !heap) {
         mtkey::log_error("cannot start", heap.error());
+        return 1;
+    }
+    if (auto sound = mtkey::self_test(); !sound) {
+        mtkey::log_error("cannot start", sound.error());
         return 1;
     }
     Arguments arguments;

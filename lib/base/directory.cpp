@@ -10,6 +10,9 @@
 namespace mtkey {
 namespace {
 
+constexpr int kLockTries = 50;
+constexpr unsigned kLockPauseMicroseconds = 100'000;
+
 Result<void> write_whole(FileOps& files, int fd, ByteView octets, const std::string& path) {
     while (!octets.empty()) {
         const auto done = uninterrupted([&] { return files.write(fd, octets); });
@@ -171,10 +174,17 @@ Result<UniqueFd> Directory::wait_for_lock() const {
     if (!fd.valid()) {
         return system_failure("cannot open", path_);
     }
-    if (uninterrupted([&] { return files_->flock(fd.get(), LOCK_EX); }) != 0) {
-        return system_failure("cannot lock", path_);
+    // Anybody who may open the directory can hold it: not for ever.
+    for (int tries = 0; tries < kLockTries; ++tries) {
+        if (uninterrupted([&] { return files_->flock(fd.get(), LOCK_EX | LOCK_NB); }) == 0) {
+            return fd;
+        }
+        if (errno != EWOULDBLOCK) {
+            return system_failure("cannot lock", path_);
+        }
+        ::usleep(kLockPauseMicroseconds);
     }
-    return fd;
+    return fail(Errc::InProgress, "somebody else holds " + path_);
 }
 
 } // namespace mtkey

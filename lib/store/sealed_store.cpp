@@ -66,6 +66,7 @@ void SealedKeyStore::adopt(Snapshot snapshot) {
         record.time_unknown = behind;
     }
     snapshot_ = std::move(snapshot);
+    recheck_time();
 }
 
 void SealedKeyStore::trust_time() {
@@ -99,7 +100,9 @@ void SealedKeyStore::stamp() {
     snapshot_.boot_id = parts_.boot_id;
     snapshot_.written = parts_.clock.utc_now();
     snapshot_.written_boot = parts_.clock.boot_now();
-    snapshot_.high_water = std::max(snapshot_.high_water, snapshot_.written);
+    if (!report_.time_unknown) { // else it is the mark of before this boot that tells
+        snapshot_.high_water = std::max(snapshot_.high_water, snapshot_.written);
+    }
 }
 
 Result<void> SealedKeyStore::commit() {

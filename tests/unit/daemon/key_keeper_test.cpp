@@ -200,8 +200,10 @@ TEST_F(KeyKeeperTest, ClockThatIsSetRightEndsTheWaiting) {
     clock.jump_utc(-72h);
     life.emplace(*this);
     life->mt.sweep();
+    ASSERT_TRUE(life->keeper->note_time()) << "a write does not move the mark";
     EXPECT_EQ(key_state(), "suspended");
-    clock.jump_utc(72h); // NTP
+    clock.advance(1h);
+    clock.jump_utc(72h - 50min); // NTP
     life->mt.sweep();
     EXPECT_EQ(key_state(), "established");
     restart();
@@ -215,9 +217,16 @@ TEST_F(KeyKeeperTest, NetworkIsAskedForTheTimeOnce) {
     reboot(1h);
     clock.jump_utc(-72h);
     life.emplace(*this);
+    card.fail_bootstrap = Error{Errc::BsfUnreachable, 0, {}};
     life->mt.card_changed();
     life->mt.card_changed();
     EXPECT_EQ(card.forced, 1U);
+    EXPECT_LE(*life->mt.next_end(), clock.boot_now() + 5min);
+    card.fail_bootstrap.reset();
+    clock.advance(5min);
+    life->mt.sweep();
+    life->mt.sweep();
+    EXPECT_EQ(card.forced, 2U) << "a run that failed does not count";
 }
 
 TEST_F(KeyKeeperTest, ClosedStoreWritesNothing) {

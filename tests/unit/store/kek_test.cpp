@@ -121,7 +121,7 @@ TEST_F(KekTest, MakersTakeTurns) {
     } files;
     SystemRandom random;
     ASSERT_TRUE(make_kek(key_file(), files, random));
-    EXPECT_EQ(files.locks, std::vector<int>{LOCK_EX});
+    EXPECT_EQ(files.locks, std::vector<int>{LOCK_EX | LOCK_NB});
 }
 
 TEST_F(KekTest, NothingStandsThereUnlessItIsWhole) {
