@@ -53,21 +53,21 @@ std::vector<kdf::NafId> CardWork::naf_ids() const {
     return out;
 }
 
-/// The first time in this life that the card can be asked: is it as it was left?
-Result<void> CardWork::compare_anchor() {
+/// The first time in this life that the card can be asked: is it as it was left? What it holds.
+Result<std::optional<std::optional<uicc::Gbabp>>> CardWork::compare_anchor() {
     const auto& application = open_->application;
     const auto anchor = past_.get().anchor;
     if (anchor_compared_ || !anchor || anchor->uicc != open_->uicc || !application.gba ||
         application.gbabp_size == 0) {
-        return {};
+        return std::nullopt;
     }
-    const auto gbabp = uicc::read_gbabp(*open_->card, application.entry.kind);
+    auto gbabp = uicc::read_gbabp(*open_->card, application.entry.kind);
     if (!gbabp && ends_card(gbabp.error())) {
         return std::unexpected(gbabp.error());
     }
     if (!gbabp) { // the next time that it is opened
         log_warning("EF_GBABP cannot be compared with what is remembered", gbabp.error());
-        return {};
+        return std::nullopt;
     }
     anchor_compared_ = true;
     contradicts_past_ =
@@ -81,11 +81,11 @@ Result<void> CardWork::compare_anchor() {
             }
         });
     }
-    return {};
+    return *std::move(gbabp);
 }
 
 Result<void> CardWork::resume() {
-    MTKEY_CHECK(compare_anchor());
+    auto gbabp = MTKEY_TRY(compare_anchor());
     const auto& application = open_->application;
     if (!may_resume_ || context_ || contradicts_past_ || !application.gba ||
         application.gbabp_size == 0 || config_.gba.mode == gba::ModePolicy::MeOnly ||
@@ -113,6 +113,7 @@ Result<void> CardWork::resume() {
     how.application = application.entry.kind;
     how.card_is_shared = open_->link->hold() != Hold::Card;
     how.nafs = naf_ids();
+    how.gbabp = std::move(gbabp);
     if (remembered) {
         how.remembered = remembered->record;
     }

@@ -123,7 +123,7 @@ private:
     gba::Context* context_of(const std::string& b_tid);
     /// The first card of this program's life may still hold the context of an earlier one.
     [[nodiscard]] Result<void> resume();
-    [[nodiscard]] Result<void> compare_anchor();
+    [[nodiscard]] Result<std::optional<std::optional<uicc::Gbabp>>> compare_anchor();
     [[nodiscard]] std::vector<kdf::NafId> naf_ids() const;
     void adopt(gba::Context context, BootTime use_deadline);
     /// A run takes the present context's place.

@@ -96,7 +96,8 @@ Result<std::optional<Context>> resume(uicc::CardChannel& card, const Clock& cloc
     if (settings.nafs.empty()) {
         return none("no NAF to try it with");
     }
-    const auto gbabp = MTKEY_TRY(uicc::read_gbabp(card, settings.application));
+    const auto gbabp =
+        settings.gbabp ? *settings.gbabp : MTKEY_TRY(uicc::read_gbabp(card, settings.application));
     if (!gbabp || gbabp->b_tid.empty()) {
         return none("EF_GBABP holds none");
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gba/bootstrapping.hpp"
+#include "uicc/gba_files.hpp"
 
 #include <optional>
 #include <span>
@@ -29,6 +30,8 @@ struct ResumeSettings {
     /// believed if B-TID is base64 of RAND, for the card writes the one and the ME the other.
     std::optional<ContextRecord> remembered;
     std::vector<kdf::NafId> nafs; ///< one of them is derived for
+    /// EF_GBABP as it has just been read (nothing in it: never bootstrapped); nothing = not yet.
+    std::optional<std::optional<uicc::Gbabp>> gbabp{};
 };
 
 /// The GBA_U context that the card still holds, without the network (TS 33.220 clause 5.3.2, TS

@@ -61,11 +61,17 @@ public:
         mt.cnonces.push(octets);
         store = open_store();
     }
-    std::unique_ptr<store::SealedKeyStore> open_store() {
+    /// With Access::Read beside the one that the parties have.
+    std::unique_ptr<store::SealedKeyStore>
+    open_store(store::Access access = store::Access::Change) {
         store::Kek kek;
         std::ranges::fill(kek.reveal_writable(), std::uint8_t{0x11});
         auto opened = store::SealedKeyStore::open(
-            {.directory = scratch_.path(), .runtime_directory = {}, .store_id = "mtkeyd"},
+            {.directory = scratch_.path(),
+             .runtime_directory = {},
+             .store_id = "mtkeyd",
+             .layouts = store::kLayouts,
+             .access = access},
             {.files = files_,
              .clock = network.clock,
              .random = random,
@@ -144,12 +150,12 @@ protected:
         for (const auto& [device_id, key] : parties.agreed) {
             EXPECT_EQ(stored.contains(device_id) ? stored.at(device_id) : "none", key);
         }
-        EXPECT_EQ(keys_of(*parties.open_store()), stored);
+        EXPECT_EQ(keys_of(*parties.open_store(store::Access::Read)), stored);
 
         EXPECT_EQ(parties.establish_both(), Parties::End::Agreed) << parties.error;
         EXPECT_EQ(keys_of(*parties.store), parties.agreed);
         EXPECT_EQ(parties.agreed.size(), 2U);
-        EXPECT_EQ(keys_of(*parties.open_store()), parties.agreed);
+        EXPECT_EQ(keys_of(*parties.open_store(store::Access::Read)), parties.agreed);
         return failed;
     }
 
