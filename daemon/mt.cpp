@@ -300,7 +300,7 @@ void Mt::sweep() {
         list.push_back(record->device_id);
     }
     if (!ended.empty() || again) {
-        static_cast<void>(end_keys(ended, "its time is over"));
+        static_cast<void>(end_keys(ended, again ? "had ended before" : "its time is over"));
     }
     for (const auto& device_id : shown) {
         tell(device_id);

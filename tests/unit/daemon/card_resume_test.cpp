@@ -192,6 +192,25 @@ TEST(CardResume, OldCopyContradictsTheCard) {
     EXPECT_TRUE(in_another_boot.card.state().contradicts_past);
 }
 
+TEST(CardResume, NoRunBeforeTheContradictionIsSettled) {
+    Resumed one;
+    const auto old = one.rig.memory.text;
+    one.card.bootstrap({.force = true}, [](const auto& done) { EXPECT_TRUE(done); });
+    one.card.restart("b001", [&] { one.rig.memory.text = old; });
+    ASSERT_TRUE(one.card.state().contradicts_past);
+    EXPECT_TRUE(one.card.state().agreed_in_this_boot) << "when that copy was made";
+    const auto exchanges = one.rig.exchanges;
+    one.card.bootstrap({}, [](const auto& done) {
+        ASSERT_FALSE(done);
+        EXPECT_EQ(done.error().code, Errc::NotReady);
+    });
+    EXPECT_EQ(one.rig.exchanges, exchanges);
+    EXPECT_NE(one.rig.memory.text.find("\nanchor "), std::string::npos)
+        << "what shows it is still there";
+    one.card.work().contradiction_settled();
+    one.card.bootstrap({}, [](const auto& done) { EXPECT_TRUE(done); });
+}
+
 TEST(CardResume, OldCopiesOfAnyKindContradict) {
     const auto contradicts = [](const char* what, auto before_the_copy, auto after_it) {
         Resumed one;
