@@ -77,6 +77,8 @@ public:
             } else {
                 timer_->cancel();
             }
+        } catch (const std::bad_alloc&) {
+            throw; // no fault of the bus
         } catch (const std::exception& error) {
             // The bus has gone: end with success of nothing; the service manager starts us again.
             log(LogLevel::Error, "D-Bus connection lost", {{"reason", error.what()}});

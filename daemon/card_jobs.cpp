@@ -25,7 +25,7 @@ std::string counter_of(gba::Mode mode) {
 
 } // namespace
 
-Result<uicc::CardChannel*> CardWork::begin_job() {
+Result<CardWork::Job> CardWork::begin_job() {
     MTKEY_CHECK(gone());
     if (!open_) {
         if (reader_.empty()) {
@@ -34,6 +34,7 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
         // Busy or failed before: the other program may have left by now.
         MTKEY_CHECK(open());
     }
+    Job job(*this);
     if (!open_->link->tells_of_removal()) {
         MTKEY_CHECK(expect_same_card());
     }
@@ -45,11 +46,10 @@ Result<uicc::CardChannel*> CardWork::begin_job() {
             uicc::reopen_application(*open_->card, open_->application, open_options());
         if (!selected) {
             note_pin(selected.error());
-            end_job();
             return std::unexpected(selected.error());
         }
     }
-    return open_->card;
+    return job;
 }
 
 /// Before its PIN above all: a PIN is remembered by ICCID.
@@ -131,8 +131,8 @@ gba::RunEvents CardWork::run_events() {
             return {};
         }
         MTKEY_CHECK(past_.forget_anchor()); // or the card is left as it is
-        if (context_) {
-            retire_context();
+        if (contexts_.present() != nullptr) {
+            contexts_.retire();
             if (changed_) {
                 changed_();
             }
@@ -148,15 +148,14 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force,
                                                       const std::function<void()>& begins) {
     wake_up_in_time();
     MTKEY_CHECK(interruption_.check());
-    const auto present = facts();
+    const auto present = contexts_.facts();
     const bool sure = !open_ || open_->link->tells_of_removal();
     if (!force && sure && present && keys::usable(*present, clock_)) {
         return std::nullopt;
     }
-    auto* card = MTKEY_TRY(begin_job());
-    const auto back = facts();
+    auto job = std::optional(MTKEY_TRY(begin_job()));
+    const auto back = contexts_.facts();
     if (!force && back && keys::usable(*back, clock_)) { // pcscd was away
-        end_job();
         return std::nullopt;
     }
     const bool by_uicc = open_->application.gba && config_.gba.mode != gba::ModePolicy::MeOnly &&
@@ -165,15 +164,14 @@ Result<std::optional<gba::Context>> CardWork::attempt(bool force,
                       : by_uicc                   ? gba::Mode::GbaU
                                                   : gba::Mode::GbaMe;
     if (contradicts_past_ && !contradiction_settled_) { // what shows it must not be written over
-        end_job();
         return fail(Errc::NotReady, "an old copy of the key store is being set aside");
     }
     if (begins) {
         begins();
     }
     emit_step(Step::GbaRunStarted, {{"mode", gba::to_text(mode)}});
-    auto context = run(*card);
-    end_job();
+    auto context = run(job->card());
+    job.reset();
     ++statistics_["gba_runs"];
     if (!context) {
         ++statistics_["gba_runs_failed"];
@@ -205,18 +203,17 @@ Result<void> CardWork::bootstrap(bool force, const std::function<void()>& begins
     if (!*made) {
         return {};
     }
-    if (context_) { // GBA_ME: the one before had its Ks here
-        retire_context();
-    }
+    contexts_.retire(); // GBA_ME: the one before had its Ks here
     // All that follows counts from the clock of now, even if it was ahead before.
     past_.change([this](auto& past) { past.high_water = clock_.utc_now(); },
                  PastKeeper::Write::WithTheNext);
     adopt(**std::move(made), asked_at + keys::kLongestUse);
+    const auto& context = *contexts_.present();
     last_error_.reset();
     log(LogLevel::Notice, "bootstrapped",
-        {{"mode", gba::to_text(context_->mode())},
-         {"b_tid", masked_b_tid(context_->b_tid())},
-         {"expires", format_utc(context_->expires())}});
+        {{"mode", gba::to_text(context.mode())},
+         {"b_tid", masked_b_tid(context.b_tid())},
+         {"expires", format_utc(context.expires())}});
     return {};
 }
 
@@ -228,33 +225,32 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
         }
         return std::unexpected(lost.error());
     }
-    if (grace_) {
+    if (contexts_.kept()) {
         return fail(Errc::NoReader, "the UICC is out of reach for a moment");
     }
-    auto* context = context_of(b_tid);
-    if (context == nullptr || (former_ && context == &*former_ && !context->has_cached(naf_id))) {
+    auto* context = contexts_.find(b_tid);
+    if (context == nullptr || !contexts_.can_give(*context, naf_id)) {
         return fail(Errc::BtidStale, masked_b_tid(b_tid));
     }
-    uicc::CardChannel* card = nullptr;
+    std::optional<Job> job;
     const bool cached = context->has_cached(naf_id);
     if (!cached || (open_ && !open_->link->tells_of_removal())) {
-        const auto begun = begin_job();
+        auto begun = begin_job();
         if (!begun) {
             failed(begun.error());
             return std::unexpected(begun.error());
         }
-        card = *begun;
-        context = context_of(b_tid);
+        job.emplace(*std::move(begun));
+        context = contexts_.find(b_tid);
         if (context == nullptr) { // it was another card
-            end_job();
             return fail(Errc::BtidStale, masked_b_tid(b_tid));
         }
     }
-    const auto ks_naf = context->ks_naf(card, naf_id);
-    end_job();
+    const auto ks_naf = context->ks_naf(job ? &job->card() : nullptr, naf_id);
+    job.reset();
     if (!ks_naf) {
         if (ks_naf.error().code == Errc::NoKsOnCard || ks_naf.error().code == Errc::BtidStale) {
-            forget_context();
+            contexts_.forget();
             static_cast<void>(past_.forget_anchor()); // somebody else has bootstrapped
             return fail(Errc::BtidStale, masked_b_tid(b_tid), ks_naf.error().detail);
         }
@@ -276,11 +272,10 @@ Result<NafKey> CardWork::naf_key(const kdf::NafId& naf_id, const std::string& b_
 }
 
 Result<void> CardWork::discard(const std::string& b_tid) {
-    if (!context_ || context_->b_tid() != b_tid) {
+    if (const auto* present = contexts_.present(); !present || present->b_tid() != b_tid) {
         return fail(Errc::NotFound, "session of " + masked_b_tid(b_tid));
     }
-    forget_context();
-    grace_.reset();
+    contexts_.forget();
     return {};
 }
 
@@ -322,16 +317,14 @@ CardState CardWork::state() const {
         out.mnc_source = uicc::mnc_source_name(open_->application.mnc_source);
         out.naf_key_centers = open_->application.naf_key_centers;
     }
-    out.context = facts();
+    out.context = contexts_.facts();
     if (out.context) {
-        out.mode = context_->mode();
-        out.counts = context_->counts();
+        out.mode = contexts_.present()->mode();
+        out.counts = contexts_.present()->counts();
     }
     out.contradicts_past = contradicts_past_;
     out.agreed_in_this_boot = agreed_in_this_boot_;
-    if (former_) {
-        out.former = FormerContext{former_->b_tid(), former_until_};
-    }
+    out.former = contexts_.former();
     return out;
 }
 

@@ -36,45 +36,7 @@ Result<std::string> impi_of(const uicc::Application& application) {
                                  : gba::impi_from_imsi(application.imsi, application.mnc_length);
 }
 
-bool wants_pin(const Error& error) {
-    const auto state = state_after(error.code);
-    return state == CardState::State::PinRequired || state == CardState::State::PinBlocked;
-}
-
-/// As far as one look can tell: what 6E 00 says may be true of a UICC in a GSM session.
-bool is_no_uicc(const Error& error) {
-    return error.code == Errc::NotSupportedByCard ||
-           (uicc::is_status_error(error) && error.detail == uicc::sw::kFileNotFound);
-}
-
 } // namespace
-
-bool ends_card(const Error& error) {
-    const bool answered = uicc::is_status_error(error) && error.detail >> 8 != 0x6C &&
-                          error.detail != uicc::sw::kChannelNotSupported;
-    return error.code == Errc::TimedOut || (error.code == Errc::CardFailed && !answered) ||
-           (state_after(error.code) != CardState::State::Failed);
-}
-
-CardState::State state_after(Errc code) {
-    using enum CardState::State;
-    switch (code) {
-    case Errc::NoReader:
-        return NoReader;
-    case Errc::NoCard:
-        return NoCard;
-    case Errc::ReaderBusy:
-        return Busy;
-    case Errc::PinRequired:
-    case Errc::PinIncorrect:
-    case Errc::PinFloor:
-        return PinRequired;
-    case Errc::PinBlocked:
-        return PinBlocked;
-    default:
-        return Failed;
-    }
-}
 
 CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& random,
                    Interruption& interruption, PastKeeper& past, CardPorts ports)
@@ -86,7 +48,8 @@ CardWork::CardWork(const Config& config, const Clock& clock, RandomSource& rando
       ports_(std::move(ports)),
       readers_(config.uicc),
       pins_(config.uicc.pin_file),
-      back_off_(kFirstBackOff) {
+      back_off_(kFirstBackOff),
+      contexts_(clock, past) {
     for (const char* name :
          {"apdus", "bootstrapping_authenticates", "http_exchanges", "gba_runs", "gba_runs_failed",
           "gba_u_runs", "gba_me_runs", "gba_2g_runs", "naf_keys_derived", "contexts_resumed"}) {
@@ -111,15 +74,10 @@ bool CardWork::worth_another_look() const {
 void CardWork::readers_changed(const uicc::ReaderReport& report) {
     readers_.note(report);
     if (!report.service && !asleep_until_) {
-        begin_grace(clock_.boot_now() + kGrace);
-    } else if (grace_) {
-        const bool present = std::ranges::any_of(readers_.all(), &uicc::ReaderState::present);
-        // A reader that is gone may come back with its card in it.
-        if (grace_->card_seen && !present && !readers_.all().empty()) {
-            end_grace(); // removed
-        } else {
-            grace_->card_seen = grace_->card_seen || present;
-        }
+        contexts_.keep(clock_.boot_now() + kGrace);
+    } else {
+        contexts_.note_readers(!readers_.all().empty(),
+                               std::ranges::any_of(readers_.all(), &uicc::ReaderState::present));
     }
     if (asleep_until_) {
         return;
@@ -140,7 +98,7 @@ void CardWork::readers_changed(const uicc::ReaderReport& report) {
     // state before it.
     if (awake_since_ && clock_.boot_now() < *awake_since_ + kGraceAfterSleep &&
         (here == nullptr || here->present)) {
-        begin_grace(*awake_since_ + kGraceAfterSleep);
+        contexts_.keep(*awake_since_ + kGraceAfterSleep);
     }
     close(readers_.all().empty() ? CardState::State::NoReader : CardState::State::NoCard);
     back_off_ = kFirstBackOff;
@@ -224,15 +182,8 @@ std::optional<BootTime> CardWork::retry_at() const {
     if (asleep_until_) {
         return asleep_until_;
     }
-    auto next = retry_at_;
-    const auto consider = [&next](BootTime when) { next = next ? std::min(*next, when) : when; };
-    if (grace_) {
-        consider(grace_->until);
-    }
-    if (former_) {
-        consider(former_until_);
-    }
-    return next;
+    const auto end = contexts_.next_end();
+    return retry_at_ && end ? std::min(*retry_at_, *end) : retry_at_ ? retry_at_ : end;
 }
 
 void CardWork::retry() {
@@ -240,14 +191,8 @@ void CardWork::retry() {
         wake_up_in_time();
         return;
     }
-    if (former_ && clock_.boot_now() >= former_until_) {
-        former_.reset();
-    }
-    if (grace_ && clock_.boot_now() >= grace_->until) {
-        end_grace();
-        if (!retry_at_ || clock_.boot_now() < *retry_at_) {
-            return;
-        }
+    if (contexts_.end_what_is_over() && (!retry_at_ || clock_.boot_now() < *retry_at_)) {
+        return;
     }
     retry_at_.reset();
     if (open_ || reader_.empty()) {
@@ -299,11 +244,23 @@ Result<void> CardWork::open() {
     if (const auto* card = readers_.useless(reader_, event_)) {
         return std::unexpected(card->why);
     }
-    auto opened = open_application();
+    auto opened = open_or_leave();
     if (!opened && open_ && !open_->pin_shown && is_no_uicc(opened.error())) {
         open_->link->leave_alone();
     }
     return opened;
+}
+
+/// Without memory (std::bad_alloc) no card is left half open: the next job would take it for good.
+Result<void> CardWork::open_or_leave() {
+    try {
+        return open_application();
+    } catch (...) {
+        contexts_.wipe();
+        open_.reset();
+        retry_at_ = clock_.boot_now() + back_off_;
+        throw;
+    }
 }
 
 Result<void> CardWork::open_application() {
@@ -327,7 +284,7 @@ Result<void> CardWork::open_application() {
     open_->impi = MTKEY_TRY(impi_of(open_->application));
     open_->uicc = identity_hash(open_->application.iccid, open_->impi);
     readers_.is_of_use(reader_);
-    MTKEY_CHECK(settle_grace());
+    MTKEY_CHECK(settle_kept());
     MTKEY_CHECK(resume());
     state_ = CardState::State::Ready;
     last_error_.reset();
@@ -363,19 +320,7 @@ Result<void> CardWork::settle_left_out(const uicc::Application& application) {
 
 void CardWork::fall_asleep() {
     if (!asleep_until_) {
-        // It loses its power meanwhile, and another card may be there afterwards. The system's
-        // memory may be written to a disk: Ks and NAF keys must not be in it. Those of GBA_U the
-        // card has.
-        if (context_ && context_->mode() != gba::Mode::GbaU) {
-            forget_context();
-        } else if (context_) {
-            context_->forget_naf_keys();
-        }
-        begin_grace(BootTime::max());
-        if (grace_) {
-            grace_->until = BootTime::max();
-            grace_->card_seen = true;
-        }
+        contexts_.fall_asleep();
         close(CardState::State::NoCard);
         interruption_.use(std::nullopt);
     }
@@ -388,10 +333,7 @@ void CardWork::wake_up() {
     }
     asleep_until_.reset();
     awake_since_ = clock_.boot_now();
-    if (grace_) {
-        grace_->until = *awake_since_ + kGraceAfterSleep;
-        grace_->card_seen = false;
-    }
+    contexts_.wake_up(*awake_since_ + kGraceAfterSleep);
     back_off_ = kFirstBackOff;
     look_for_card();
 }
@@ -402,43 +344,24 @@ void CardWork::wake_up_in_time() {
     }
 }
 
-void CardWork::begin_grace(BootTime until) {
-    if (!grace_ && open_ && context_) {
-        grace_ = Grace{open_->uicc, until};
-    }
-}
-
-void CardWork::end_grace() {
-    if (grace_) {
-        forget_context();
-        grace_.reset();
-        log(LogLevel::Notice, "the UICC is not back in time: its keys are wiped");
-    }
-}
-
-Result<void> CardWork::settle_grace() {
-    if (!grace_) {
+Result<void> CardWork::settle_kept() {
+    if (!contexts_.kept()) {
         return {};
     }
-    bool same = context_ && grace_->uicc == open_->uicc && clock_.boot_now() < grace_->until;
-    if (same && context_->mode() == gba::Mode::GbaU) {
+    const auto& context = *contexts_.present();
+    bool same = contexts_.expects(open_->uicc);
+    if (same && context.mode() == gba::Mode::GbaU) {
         // Meanwhile it was anybody's.
         same = open_->application.gbabp_size > 0 &&
                MTKEY_TRY(uicc::read_gbabp_rand(*open_->card, open_->application.entry.kind)) ==
-                   context_->rand();
+                   context.rand();
     }
-    if (!same) {
-        forget_context();
-    }
-    grace_.reset();
-    log(LogLevel::Notice, "UICC again after it was out of reach",
-        {{"keys", same ? "kept" : "wiped"}});
+    contexts_.settle(same);
     return {};
 }
 
 void CardWork::end() {
-    grace_.reset();
-    context_.reset(); // the card may hold it for whoever starts next
+    contexts_.wipe();
     past_.note_time();
     close(CardState::State::NoCard);
     reader_.clear();
@@ -446,11 +369,7 @@ void CardWork::end() {
 }
 
 void CardWork::close(CardState::State state) {
-    // Ks, Ks_(ext)_NAF and B-TID go with the card (design.md decision 6).
-    former_.reset();
-    if (!grace_ && context_) {
-        forget_context();
-    }
+    contexts_.card_left();
     pins_.forget_given();
     retry_at_.reset();
     if (open_) {
@@ -463,7 +382,7 @@ void CardWork::close(CardState::State state) {
 
 void CardWork::failed(const Error& error) {
     if (interruption_.service_gone() || uicc::is_service_away(error)) {
-        begin_grace(clock_.boot_now() + kGrace);
+        contexts_.keep(clock_.boot_now() + kGrace);
     }
     if (state_ != CardState::State::Ready || ends_card(error)) {
         close(state_after(error.code));

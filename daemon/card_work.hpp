@@ -3,6 +3,8 @@
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "daemon/card_contexts.hpp"
+#include "daemon/card_errors.hpp"
 #include "daemon/card_service.hpp"
 #include "daemon/config.hpp"
 #include "daemon/interruption.hpp"
@@ -18,20 +20,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace mtkey::daemon {
 
-/// What an error of the card makes of it.
-[[nodiscard]] CardState::State state_after(Errc code);
-/// Nothing that was read of the card or made with it may be used on: it is lost, or the way to it;
-/// it may have executed a command whose answer nobody saw; or its PIN is not verified any more. A
-/// status word that makes no sense is none of these: the card is there and has answered. But 6Cxx
-/// has been followed already: a card that stays with it has lost the thread, until it is reset.
-[[nodiscard]] bool ends_card(const Error& error);
-
 /// The sequential work with one UICC, as the card worker's thread does it: identify -> Ub ->
 /// AUTHENTICATE(DD) -> Ub -> UPDATE EF_GBABP -> AUTHENTICATE(DE). Owns card, application and GBA
-/// context. May block for seconds.
+/// contexts. May block for seconds. Finding and opening a card is in card_work.cpp, what is done
+/// with it in card_jobs.cpp, what its EF_GBABP tells of an earlier life in card_resume.cpp.
 class CardWork {
 public:
     /// `interruption` is borrowed: others interrupt by it what is done here. So is `past`.
@@ -79,11 +75,21 @@ private:
         bool pin_shown = false;
         gba::UbMemory ub_memory{};
     };
-    /// The context is kept and not used.
-    struct Grace {
-        std::string uicc;
-        BootTime until;
-        bool card_seen = false; ///< since pcscd is back
+    /// The card, for as long as this lives; not longer than `work.open_`.
+    class Job {
+    public:
+        explicit Job(CardWork& work) : work_(&work) {}
+        Job(Job&& other) noexcept : work_(std::exchange(other.work_, nullptr)) {}
+        Job& operator=(Job&&) = delete;
+        ~Job() {
+            if (work_ != nullptr) {
+                work_->end_job();
+            }
+        }
+        [[nodiscard]] uicc::CardChannel& card() const { return *work_->open_->card; }
+
+    private:
+        CardWork* work_;
     };
     [[nodiscard]] bool worth_another_look() const;
     /// Tries reader after reader until a card opens or wants its PIN; else stays with the first
@@ -92,14 +98,12 @@ private:
     /// An Error when the card in use has left, or pcscd.
     [[nodiscard]] Result<void> gone() const;
     Result<void> open();
+    Result<void> open_or_leave();
     Result<void> open_application();
     /// An Error when the card has refused a file for the first time.
     Result<void> settle_left_out(const uicc::Application& application);
-    /// The way to the card has gone, which is no loss of keys if it is back soon.
-    void begin_grace(BootTime until);
-    void end_grace(); ///< wipes the context
     /// With a card just opened: the context goes on if this card is the one it was made with.
-    Result<void> settle_grace();
+    Result<void> settle_kept();
     void close(CardState::State state);
     void failed(const Error& error);
     void note_pin(const Error& error);
@@ -107,7 +111,7 @@ private:
     /// The card for one job; where the link holds nothing, a transaction of its own and the
     /// application selected anew; where nobody tells of its removal, once it is known to be the
     /// same.
-    Result<uicc::CardChannel*> begin_job();
+    Result<Job> begin_job();
     /// Closes what is another card by now, its context with it.
     Result<void> expect_same_card();
     /// The next job finds that the time of sleep is over, when nobody else has.
@@ -118,18 +122,11 @@ private:
     Result<gba::Context> run(uicc::CardChannel& card);
     [[nodiscard]] gba::RunEvents run_events();
     [[nodiscard]] http::ClientSettings bsf_settings() const;
-    [[nodiscard]] std::optional<keys::ContextFacts> facts() const;
-    /// The present context or the former one; null when it is of neither, or over.
-    gba::Context* context_of(const std::string& b_tid);
     /// The first card of this program's life may still hold the context of an earlier one.
     [[nodiscard]] Result<void> resume();
     [[nodiscard]] Result<std::optional<std::optional<uicc::Gbabp>>> compare_anchor();
     [[nodiscard]] std::vector<kdf::NafId> naf_ids() const;
     void adopt(gba::Context context, BootTime use_deadline);
-    /// A run takes the present context's place.
-    void retire_context();
-    /// The present context is not to be used any more, now or after a restart.
-    void forget_context();
     [[nodiscard]] bool gba_context_missing() const;
     void note_gba_context_missing();
     void note_apdus();
@@ -155,16 +152,12 @@ private:
     int pin_attempts_left_ = -1;
     /// By ICCID, files that it need not have and has refused; until it gives them all.
     std::map<std::string, std::set<std::uint16_t>, std::less<>> left_out_;
-    std::optional<gba::Context> context_;
-    BootTime use_deadline_{};            ///< of the context
-    std::optional<gba::Context> former_; ///< without its Ks; only while the card is open
-    BootTime former_until_{};
+    CardContexts contexts_;
     bool may_resume_ = true;
     bool anchor_compared_ = false;
     bool contradicts_past_ = false;
     bool agreed_in_this_boot_ = false; ///< before this start
     std::atomic<bool> contradiction_settled_ = false;
-    std::optional<Grace> grace_;
     std::optional<BootTime> asleep_until_;
     std::optional<BootTime> awake_since_; ///< for the grace after it
     Statistics statistics_;

@@ -209,5 +209,46 @@ TEST(StuckCard, IsResetAndUsedAgain) {
     }
 }
 
+/// What a job has begun with the card ends with it, however it ends.
+TEST(NoMemory, CardIsGivenBack) {
+    Config config;
+    config.uicc.exclusive = false;
+    CardRig rig({}, config);
+    rig.work.readers_changed(rig.report());
+    ASSERT_TRUE(rig.work.bootstrap(false));
+    rig.on_command = [](ByteView command) {
+        if (command[1] == kSelect) {
+            throw std::bad_alloc();
+        }
+    };
+    EXPECT_THROW((void)rig.work.naf_key(CardRig::naf_id(), rig.b_tid()), std::bad_alloc);
+    EXPECT_FALSE(rig.in_job) << "other programs wait for it";
+    rig.on_command = {};
+    EXPECT_TRUE(rig.work.naf_key(CardRig::naf_id(), rig.b_tid()));
+}
+
+TEST(NoMemory, CardHalfOpenIsNone) {
+    for (unsigned nth = 1;; ++nth) {
+        CardRig rig({}, {});
+        unsigned commands = 0;
+        rig.on_command = [&](ByteView) {
+            if (++commands == nth) {
+                throw std::bad_alloc();
+            }
+        };
+        try {
+            rig.work.readers_changed(rig.report());
+            EXPECT_GT(nth, 10U) << "as many commands as it takes to open a card";
+            break;
+        } catch (const std::bad_alloc&) {
+        }
+        EXPECT_FALSE(rig.in_job) << nth;
+        EXPECT_TRUE(rig.work.retry_at()) << nth;
+        EXPECT_TRUE(rig.work.bootstrap(false)) << nth;
+        EXPECT_EQ(rig.work.state().state, State::Ready) << nth;
+        EXPECT_TRUE(rig.work.naf_key(CardRig::naf_id(), rig.b_tid())) << nth;
+    }
+}
+
 } // namespace
 } // namespace mtkey::daemon

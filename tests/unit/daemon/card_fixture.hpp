@@ -137,6 +137,7 @@ public:
 
     // What the test looks at, and where it puts its faults.
     unsigned connects = 0;
+    bool in_job = false;   ///< a link holds the card
     unsigned verifies = 0; ///< with digits
     unsigned authenticates = 0;
     unsigned updates = 0;
@@ -173,8 +174,15 @@ private:
             : rig_(rig), reader_(std::move(reader)), card_(card) {
             Link::end();
         }
-        [[nodiscard]] Result<uicc::CardChannel*> begin() override { return &mapped_; }
+        ~Link() override { rig_.in_job = false; }
+        Link(const Link&) = delete;
+        Link& operator=(const Link&) = delete;
+        [[nodiscard]] Result<uicc::CardChannel*> begin() override {
+            rig_.in_job = true;
+            return &mapped_;
+        }
         void end() override {
+            rig_.in_job = false;
             if (card_ != nullptr) {
                 card_->reset();
             }

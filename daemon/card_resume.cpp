@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What CardWork does with its GBA context: where it comes from besides a run, and how it ends.
+// What EF_GBABP tells of an earlier life: an old copy of the store, or a context that goes on.
 #include "daemon/card_work.hpp"
 
 #include "base/encoding.hpp"
@@ -12,36 +12,11 @@
 namespace mtkey::daemon {
 namespace {
 
-// local_protocol.md section 8: for procedures in flight.
-constexpr std::chrono::seconds kFormer{120};
-
 std::string iccid_hash(std::string_view iccid) {
     return to_hex(sha256({as_octets("mtkey iccid"), as_octets(iccid)}));
 }
 
 } // namespace
-
-std::optional<keys::ContextFacts> CardWork::facts() const {
-    if (!context_ || grace_) {
-        return std::nullopt;
-    }
-    return keys::ContextFacts{.b_tid = context_->b_tid(),
-                              .expires = context_->expires(),
-                              .created = context_->created(),
-                              .local_end = context_->local_end(),
-                              .deadline = context_->deadline(),
-                              .use_deadline = use_deadline_,
-                              .network_ahead = context_->network_ahead()};
-}
-
-gba::Context* CardWork::context_of(const std::string& b_tid) {
-    if (context_ && context_->b_tid() == b_tid) {
-        return context_->valid(clock_) ? &*context_ : nullptr;
-    }
-    const bool former = former_ && former_->b_tid() == b_tid && clock_.boot_now() < former_until_ &&
-                        former_->valid(clock_);
-    return former ? &*former_ : nullptr;
-}
 
 std::vector<kdf::NafId> CardWork::naf_ids() const {
     keys::NafList list(config_.nafs);
@@ -87,7 +62,7 @@ Result<std::optional<std::optional<uicc::Gbabp>>> CardWork::compare_anchor() {
 Result<void> CardWork::resume() {
     auto gbabp = MTKEY_TRY(compare_anchor());
     const auto& application = open_->application;
-    if (!may_resume_ || context_ || contradicts_past_ || !application.gba ||
+    if (!may_resume_ || contexts_.present() != nullptr || contradicts_past_ || !application.gba ||
         application.gbabp_size == 0 || config_.gba.mode == gba::ModePolicy::MeOnly ||
         gba_context_missing()) {
         return {};
@@ -101,7 +76,7 @@ Result<void> CardWork::resume() {
         const auto now = clock_.boot_now();
         if (remembered->uicc != open_->uicc || now >= remembered->record.deadline ||
             now >= remembered->use_deadline) {
-            forget_context();
+            contexts_.forget();
             return {};
         }
         if (clock_.utc_now() >= remembered->record.local_end) {
@@ -126,7 +101,7 @@ Result<void> CardWork::resume() {
         return {};
     }
     if (!*resumed) {
-        forget_context();
+        contexts_.forget();
         return {};
     }
     ++statistics_["contexts_resumed"];
@@ -140,34 +115,8 @@ Result<void> CardWork::resume() {
 }
 
 void CardWork::adopt(gba::Context context, BootTime use_deadline) {
-    context_ = std::move(context);
-    use_deadline_ = use_deadline;
     anchor_compared_ = true; // what others do with the card from now on is no old copy's doing
-    past_.change([this](auto& past) {
-        past.context.reset();
-        if (context_->mode() == gba::Mode::GbaU) {
-            past.context = {open_->uicc, gba::record_of(*context_), use_deadline_};
-        }
-        if (context_->in_gbabp()) {
-            past.anchor = {open_->uicc, context_->rand(), context_->b_tid(), past.boot_id};
-        }
-    });
-}
-
-void CardWork::retire_context() {
-    context_->retire();
-    former_ = std::move(context_);
-    former_until_ = std::min(clock_.boot_now() + kFormer, former_->deadline());
-    context_.reset();
-    // Written with what comes of the run; until then RAND in EF_GBABP tells.
-    past_.change([](auto& past) { past.context.reset(); }, PastKeeper::Write::WithTheNext);
-}
-
-void CardWork::forget_context() {
-    context_.reset();
-    if (past_.get().context) {
-        past_.change([](auto& past) { past.context.reset(); });
-    }
+    contexts_.adopt(std::move(context), open_->uicc, use_deadline);
 }
 
 bool CardWork::gba_context_missing() const {
