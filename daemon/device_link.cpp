@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <unistd.h>
+#include <utility>
 
 namespace mtkey::daemon {
 namespace {
@@ -25,6 +26,7 @@ DeviceLink::DeviceLink(Reactor& reactor, Mt& mt, transports::Connection connecti
       session_(local::session_settings(connection_.reliable, connection_.largest_frame),
                mt.random(), std::nullopt, mt.clock().boot_now()),
       procedure_(mt, session_, connection_.transport, connection_.peer, [this] { pump(); }),
+      since_(mt.clock().boot_now()),
       deadline_(reactor.timer()) {
     watch_ =
         reactor.watch(connection_.fd.get(), [this](bool readable, bool) { on_ready(readable); });
@@ -35,6 +37,12 @@ void DeviceLink::close() {
     if (!closed_) {
         session_.close();
         pump();
+    }
+}
+
+void DeviceLink::drop() {
+    if (!closed_) {
+        end();
     }
 }
 
@@ -105,8 +113,10 @@ void DeviceLink::pump() {
     if (session_.finished()) {
         if (output_.empty()) {
             end();
-        } else {
-            // A peer that takes nothing any more does not hold its place for that.
+        } else if (!std::exchange(flushing_, true)) {
+            // Whatever a peer still says, and even if it takes nothing, its place is held for this
+            // long.
+            watch_->want_read(false);
             deadline_->at(mt_.clock().boot_now() + kFlushLimit, [this] { end(); });
         }
         return;

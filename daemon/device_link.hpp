@@ -26,7 +26,9 @@ public:
     [[nodiscard]] const std::string& peer() const { return connection_.peer; }
     /// An allowed device, or one that holds a key; else a stranger.
     [[nodiscard]] bool known() const { return procedure_.known(); }
+    [[nodiscard]] BootTime since() const { return since_; }
     void close(); ///< says BYE and ends
+    void drop();  ///< ends at once
 
 private:
     void on_ready(bool readable);
@@ -42,6 +44,8 @@ private:
     local::MtSession session_;
     Procedure procedure_;
     Bytes output_; ///< what the descriptor has not taken yet; bounded by the session's answers
+    BootTime since_;
+    bool flushing_ = false;
     bool closed_ = false;
     std::unique_ptr<Reactor::Timer> deadline_;
     std::unique_ptr<Reactor::Watch> watch_;

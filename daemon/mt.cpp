@@ -68,7 +68,11 @@ bool Mt::tombstoned(std::string_view device_id) const {
 
 bool Mt::meet(const std::string& device_id, const std::string& transport, const std::string& peer) {
     const bool allowed = approved(config_.devices, device_id, transport, peer);
-    if (!seen_.contains(device_id)) {
+    if (const auto found = seen_.find(device_id); found != seen_.end()) {
+        if (found->second.approved && !allowed) {
+            return false; // anybody can say that he is an approved one, where no rule allows it
+        }
+    } else {
         const auto strangers =
             std::ranges::count_if(seen_, [](const auto& entry) { return !entry.second.approved; });
         if (seen_.size() >= kMostSeen ||
@@ -168,7 +172,9 @@ void Mt::card_changed() {
     if (!state.uicc.empty()) {
         // Another identity: keys of the old one are deleted. The same one: they come back by
         // themselves.
-        pending_.erase_other_uicc(state.uicc);
+        for (const auto& device_id : pending_.erase_other_uicc(state.uicc)) {
+            tell(device_id);
+        }
         std::vector<std::string> foreign;
         for (const auto* record : store_.all()) {
             if (record->uicc != state.uicc && !(gone(*record) && end_failed_)) {

@@ -48,7 +48,7 @@ void Procedure::refuse(const Error& error) {
                           : info(error.code).retry_helps ? kPendingRetry
                                                          : 0;
     message.text = std::string(info(error.code).sentence);
-    session_.refuse(message, mt_.clock().boot_now());
+    session_.refuse(message, mt_.clock().boot_now(), message.code == local::ErrorCode::Protocol);
     log_warning("procedure failed" + (device_id_.empty() ? "" : " for " + device_id_), error);
     if (!device_id_.empty() && mt_.events().procedure_failed) {
         mt_.events().procedure_failed(device_id_, error);
@@ -61,7 +61,8 @@ void Procedure::on(const local::ResumeAsked& asked) {
     const store::KeyRecord* found = nullptr;
     for (const auto* record : mt_.store().all()) {
         // Where no rule allows it, it is as unknown as it will be told with its next request.
-        if (!approved(mt_.config().devices, record->device_id, transport_, peer_)) {
+        if (!may_be(record->device_id) ||
+            !approved(mt_.config().devices, record->device_id, transport_, peer_)) {
             continue;
         }
         const auto tag = kdf::resume_tag(record->key_id, asked.th_conn);
@@ -96,14 +97,15 @@ void Procedure::on(const local::ResumeAsked& asked) {
     answer.mac = kdf::resume_answer_mac(keys.confirm_mt, found->th_est, asked.th_conn,
                                         local::encode_resume_answer_body(answer));
     session_.answer_resume(answer, mt_.clock().boot_now());
-    device_id_ = found->device_id;
+    const std::string device_id = found->device_id;
     if (answer.status == Status::Known) {
+        device_id_ = device_id;
         known_ = true;
         mt_.used(device_id_);
         mt_.count("keys_resumed");
         log(LogLevel::Notice, "stored key recognised", {{"device", device_id_}});
     } else if (answer.status == Status::Delete) {
-        static_cast<void>(mt_.forget(device_id_));
+        static_cast<void>(mt_.forget(device_id));
     }
 }
 
@@ -120,6 +122,10 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
     const auto device_id = kdf::canonical_device_id(asked.request.device_id);
     if (!device_id) {
         refuse(device_id.error());
+        return;
+    }
+    if (!may_be(*device_id)) {
+        refuse(Error{Errc::ProtocolViolation, 0, "another Device_ID in the same connection"});
         return;
     }
     device_id_ = *device_id;
@@ -287,13 +293,29 @@ void Procedure::answer(const kdf::NafId& naf_id, const NafKey& key) {
     answer.seconds_left = seconds_left(key, mt_.clock());
     given_b_tid_ = key.b_tid;
     pending.th_est = session_.answer_establishment(answer, mt_.clock().boot_now());
+    made_ = pending.est_id;
     mt_.pending().put(std::move(pending));
     mt_.count(full_ ? "establishments_full" : "establishments_optimised");
     mt_.changed(device_id_);
     emit_step(Step::EstablishmentAnswered, {{"device", device_id_}});
 }
 
+/// The device got no key from the Key Center: neither does the MT keep one.
+void Procedure::given_up(Error reason) {
+    reason.context = "the device says: " + reason.context;
+    mt_.pending().erase(*made_);
+    mt_.changed(device_id_);
+    log_warning("procedure failed for " + device_id_, reason);
+    if (mt_.events().procedure_failed) {
+        mt_.events().procedure_failed(device_id_, reason);
+    }
+}
+
 void Procedure::on(const local::PeerGone& gone) {
+    if (gone.gave_up && made_) {
+        given_up(gone.reason);
+        return;
+    }
     const bool quiet = gone.reason.code == Errc::LinkLost;
     log(quiet ? LogLevel::Info : LogLevel::Warning, "device gone",
         {{"transport", transport_}, {"device", device_id_}, {"reason", describe(gone.reason)}});

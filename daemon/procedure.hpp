@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace mtkey::daemon {
@@ -30,6 +31,10 @@ private:
     void on(const local::ConfirmAsked& asked);
     void on(const local::PeerGone& gone);
 
+    void given_up(Error reason);
+    [[nodiscard]] bool may_be(const std::string& device_id) const {
+        return device_id_.empty() || device_id_ == device_id;
+    }
     [[nodiscard]] bool in_flight(const local::EstablishmentRequest& request) const;
     void bootstrap(const local::EstablishmentRequest& request);
     void derive(const kdf::NafId& naf_id, const std::string& b_tid);
@@ -47,8 +52,11 @@ private:
     std::string transport_;
     std::string peer_;
     std::function<void()> pump_;
-    std::string device_id_;   ///< of L1 on this connection
-    std::string given_b_tid_; ///< the last one that L2 or L4 has named here
+    /// Of this connection: the one of L1, or of the key that it has proven; from then on no
+    /// other's.
+    std::string device_id_;
+    std::string given_b_tid_;         ///< the last one that L2 or L4 has named here
+    std::optional<keys::EstId> made_; ///< by the last L4 here, not confirmed yet
     bool full_ = false;
     bool known_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true); ///< callbacks hold it weakly

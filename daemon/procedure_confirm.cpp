@@ -15,19 +15,23 @@ namespace mtkey::daemon {
 /// Draft 5.5.2 step 18, 5.5.3 step 16, with the proof that the draft lacks
 /// (DRAFT-GAP(confirmation)).
 void Procedure::on(const local::ConfirmAsked& asked) {
-    if (auto* pending = mt_.pending().find(asked.confirm.est_id, mt_.clock().boot_now())) {
+    auto* pending = mt_.pending().find(asked.confirm.est_id, mt_.clock().boot_now());
+    if (pending != nullptr && may_be(pending->device_id)) {
         confirm_pending(asked, *pending);
         return;
     }
     // The ACK may have been lost: the same establishment again gets the same answer.
     for (const auto* record : mt_.store().all()) {
-        if (record->est_id != asked.confirm.est_id || !record->usable(mt_.clock())) {
+        if (record->est_id != asked.confirm.est_id || !may_be(record->device_id) ||
+            !record->usable(mt_.clock())) {
             continue;
         }
         const auto keys = kdf::establishment_keys(record->ks_local_mt, record->th_est);
         const auto mac =
             kdf::confirm_mac(keys.confirm_device, record->th_est, asked.th_conn, asked.body);
         if (equal_constant_time(mac, asked.mac)) {
+            device_id_ = record->device_id;
+            known_ = true;
             acknowledge(asked, keys, record->th_est, record->expires);
             return;
         }
@@ -36,20 +40,22 @@ void Procedure::on(const local::ConfirmAsked& asked) {
 }
 
 void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending& pending) {
-    device_id_ = pending.device_id;
     const auto keys = kdf::establishment_keys(pending.ks_local_mt, pending.th_est);
     const auto mac =
         kdf::confirm_mac(keys.confirm_device, pending.th_est, asked.th_conn, asked.body);
     const auto& confirm = asked.confirm;
     if (!equal_constant_time(mac, asked.mac) || confirm.b_tid != pending.b_tid ||
         confirm.naf_id != pending.naf_id || confirm.profile != pending.profile) {
+        const std::string device_id = pending.device_id;
         if (++pending.wrong_confirmations >= keys::PendingTable::kWrongConfirmations) {
             mt_.pending().erase(pending.est_id);
         }
-        refuse(Error{Errc::ConfirmationFailed, 0, device_id_});
-        mt_.changed(device_id_);
+        refuse(Error{Errc::ConfirmationFailed, 0, "for " + device_id});
+        mt_.changed(device_id);
         return;
     }
+    // Whoever makes this MAC has the key: only now is the connection this device's.
+    device_id_ = pending.device_id;
     const auto now = mt_.clock().utc_now();
     // The network's time is not ours: agreed in the one, counted in the other. And ours may have
     // been set since this key was made: what is left of it is counted by the clock that nobody
@@ -98,6 +104,7 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
         return;
     }
     mt_.pending().erase(asked.confirm.est_id);
+    made_.reset();
     known_ = true;
     mt_.count("keys_confirmed");
     acknowledge(asked, keys, th_est, expires);

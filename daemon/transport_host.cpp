@@ -85,6 +85,7 @@ Result<void> TransportHost::start(const std::string& name) {
         return std::unexpected(instance.error());
     }
     slot.instance = *std::move(instance);
+    ++slot.start;
     slot.state = slot.instance->state();
     slot.watch = reactor_.watch(slot.instance->poll_fd(), [this, name](bool, bool) {
         if (auto& running = slots_[name]; running.instance && !running.instance->dispatch()) {
@@ -119,30 +120,46 @@ void TransportHost::stop_all() {
 }
 
 bool TransportHost::accept(const std::string& name, transports::Connection connection) {
-    if (const char* reason = why_not(name)) {
+    if (const char* reason = make_room(name)) {
         log(LogLevel::Warning, "connection refused", {{"transport", name}, {"reason", reason}});
         return false;
     }
     log(LogLevel::Info, "device connected", {{"transport", name}, {"peer", connection.peer}});
     // The link tells its end by its own address, which only exists after construction.
     auto self = std::make_shared<DeviceLink*>(nullptr);
-    links_.push_back(std::make_unique<DeviceLink>(reactor_, mt_, std::move(connection),
-                                                  [this, self] { ended(*self); }));
+    links_.push_back(std::make_unique<DeviceLink>(
+        reactor_, mt_, std::move(connection),
+        [this, self, start = slots_[name].start] { ended(*self, start); }));
     *self = links_.back().get();
     changed(name);
     return true;
 }
 
-const char* TransportHost::why_not(const std::string& name) const {
+const char* TransportHost::make_room(const std::string& name) {
     if (links_.size() >= kMostLinks) {
         return "too many devices at once";
     }
-    const auto strangers = std::ranges::count_if(
-        links_, [&](const auto& link) { return link->transport() == name && !link->known(); });
-    return strangers >= std::ptrdiff_t{kMostStrangers} ? "too many unknown devices here" : nullptr;
+    DeviceLink* oldest = nullptr; // links_ is in the order of their coming
+    std::size_t strangers = 0;
+    for (const auto& link : links_) {
+        if (link->transport() == name && !link->known()) {
+            ++strangers;
+            oldest = oldest != nullptr ? oldest : link.get();
+        }
+    }
+    if (strangers < kMostStrangers) {
+        return nullptr;
+    }
+    if (mt_.clock().boot_now() < oldest->since() + kStrangersTime) {
+        return "too many unknown devices here";
+    }
+    log(LogLevel::Info, "an unknown device makes room",
+        {{"transport", name}, {"peer", oldest->peer()}});
+    oldest->drop();
+    return nullptr;
 }
 
-void TransportHost::ended(DeviceLink* link) {
+void TransportHost::ended(DeviceLink* link, std::uint64_t start) {
     const auto found = std::ranges::find(links_, link, &std::unique_ptr<DeviceLink>::get);
     if (found == links_.end()) {
         return;
@@ -150,7 +167,7 @@ void TransportHost::ended(DeviceLink* link) {
     const std::string name = link->transport();
     const std::string peer = link->peer();
     links_.erase(found); // closes the descriptor: only then may the plugin open it again
-    if (auto& slot = slots_[name]; slot.instance) {
+    if (auto& slot = slots_[name]; slot.instance && slot.start == start) {
         slot.instance->released(peer);
     }
     changed(name);

@@ -30,6 +30,8 @@ class TransportHost {
 public:
     static constexpr std::size_t kMostLinks = 256;
     static constexpr std::size_t kMostStrangers = 8; ///< of one transport (threats L7)
+    /// So long a stranger is left alone: it is about to say who it is. Then it makes room.
+    static constexpr std::chrono::seconds kStrangersTime{5};
 
     TransportHost(Reactor& reactor, Mt& mt);
     ~TransportHost();
@@ -53,12 +55,14 @@ private:
         TransportConfig config;
         std::unique_ptr<transports::Instance> instance;
         std::unique_ptr<Reactor::Watch> watch;
+        std::uint64_t start = 0; ///< number of the instance
         std::string last_error;
         transports::State state = transports::State::Stopped;
     };
     bool accept(const std::string& name, transports::Connection connection);
-    [[nodiscard]] const char* why_not(const std::string& name) const; ///< null = a link may come
-    void ended(DeviceLink* link);
+    /// Null = a link may come; for it a stranger may have had to go.
+    [[nodiscard]] const char* make_room(const std::string& name);
+    void ended(DeviceLink* link, std::uint64_t start);
     void changed(const std::string& name);
 
     Reactor& reactor_;

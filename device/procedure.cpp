@@ -212,12 +212,14 @@ Result<Outcome> DeviceProcedure::establish(Connected& mt) {
             continue;
         }
         if (!answer) {
-            return std::unexpected(std::move(answer).error());
+            return std::unexpected(give_up(mt, selection, std::move(answer).error()));
         }
         phase.emplace(*this, "confirmation");
         const auto kind = selection.b_tid ? Outcome::Kind::Optimised : Outcome::Kind::Full;
         const std::string mt_id = answer->mt_id;
-        MTKEY_CHECK(store_pending(received, received_at, std::move(*answer)));
+        if (auto kept = store_pending(received, received_at, std::move(*answer)); !kept) {
+            return std::unexpected(give_up(mt, selection, std::move(kept).error()));
+        }
         made_ = Made{received.answer.est_id, kind};
         if (const auto confirmed = confirm(mt, mt_id); !confirmed) {
             // The MT that gave L4 refuses what follows from it: such a key is of no use.
@@ -228,6 +230,14 @@ Result<Outcome> DeviceProcedure::establish(Connected& mt) {
         }
         return Outcome{kind, mt_id};
     }
+}
+
+/// The MT waits for our CONFIRM: it keeps no key either, and whoever looks there learns why.
+Error DeviceProcedure::give_up(Connected& mt, const Selection& selection, Error error) {
+    mt.link.session().give_up("NAF Key Center " + selection.target.fqdn + ": " +
+                              std::string(info(error.code).sentence));
+    static_cast<void>(mt.link.flush());
+    return error;
 }
 
 Result<DeviceProcedure::Selection> DeviceProcedure::select(Connected& mt) {

@@ -76,6 +76,7 @@ private:
                                                         std::span<const std::string> mt_ids);
     [[nodiscard]] Result<std::optional<Outcome>> settle_pending(Connected& mt);
     [[nodiscard]] Result<Outcome> establish(Connected& mt);
+    Error give_up(Connected& mt, const Selection& selection, Error error);
     [[nodiscard]] Result<Selection> select(Connected& mt);
     [[nodiscard]] Result<local::EstablishmentReceived> request_establishment(Connected& mt,
                                                                              Selection& selection);

@@ -32,20 +32,24 @@ void PendingTable::erase_device(std::string_view device_id) {
     std::erase_if(pending_, [&](const Pending& p) { return p.device_id == device_id; });
 }
 
-void PendingTable::erase_other_uicc(std::string_view uicc) {
-    std::erase_if(pending_, [&](const Pending& p) { return p.uicc != uicc; });
+template <typename Predicate>
+std::vector<std::string> PendingTable::erase_where(Predicate goes) {
+    std::vector<std::string> devices;
+    for (const auto& pending : pending_) {
+        if (goes(pending)) {
+            devices.push_back(pending.device_id);
+        }
+    }
+    std::erase_if(pending_, goes);
+    return devices;
+}
+
+std::vector<std::string> PendingTable::erase_other_uicc(std::string_view uicc) {
+    return erase_where([&](const Pending& p) { return p.uicc != uicc; });
 }
 
 std::vector<std::string> PendingTable::expire(BootTime now) {
-    std::vector<std::string> ended;
-    std::erase_if(pending_, [&](const Pending& p) {
-        if (now < p.ends) {
-            return false;
-        }
-        ended.push_back(p.device_id);
-        return true;
-    });
-    return ended;
+    return erase_where([&](const Pending& p) { return now >= p.ends; });
 }
 
 std::optional<BootTime> PendingTable::next_end() const {

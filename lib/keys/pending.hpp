@@ -54,13 +54,17 @@ public:
     [[nodiscard]] const Pending* find_device(std::string_view device_id, BootTime now) const;
     void erase(const EstId& est_id);
     void erase_device(std::string_view device_id);
-    void erase_other_uicc(std::string_view uicc); ///< what another identity's keys made
-    /// Wipes what has ended; the devices whose keys these were.
+    /// Wipes what another identity's keys made, or what has ended; the devices whose keys these
+    /// were.
+    std::vector<std::string> erase_other_uicc(std::string_view uicc);
     std::vector<std::string> expire(BootTime now);
     [[nodiscard]] std::optional<BootTime> next_end() const;
     [[nodiscard]] std::size_t size() const { return pending_.size(); }
 
 private:
+    template <typename Predicate>
+    std::vector<std::string> erase_where(Predicate goes);
+
     std::vector<Pending> pending_; ///< oldest first
 };
 

@@ -247,6 +247,16 @@ void DeviceSession::close() {
     impl_->connection.close();
 }
 
+void DeviceSession::give_up(const std::string& why) {
+    if (!impl_->connection.ended()) {
+        ErrorMessage error;
+        error.code = ErrorCode::Refused;
+        error.text = why;
+        impl_->connection.send(MessageType::Error, encode(error));
+        impl_->connection.close();
+    }
+}
+
 Bytes encode_confirm_body(const Confirm& confirm) {
     return encode_body(confirm);
 }

@@ -56,6 +56,9 @@ public:
     /// `mac` over encode_confirm_body() of the same `confirm`.
     void confirm(const Confirm& confirm, const Mac& mac);
     void close();
+    /// What L4 was asked for comes to nothing: `why` is for people at the MT (draft 5.5.2 steps 11
+    /// to 17). Ends the connection.
+    void give_up(const std::string& why);
 
 private:
     class Impl;

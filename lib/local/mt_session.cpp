@@ -40,6 +40,7 @@ public:
     std::deque<MtEvent> events;       ///< at most one request, and the end
     std::optional<MessageType> asked; ///< the request that the owner has not answered yet
     int requests = 0;
+    bool gave_up = false;  ///< the device
     std::string device_id; ///< of the first L1; one connection serves one device
     Bytes l1, l2, l3;      ///< what TH_est will cover; l2 empty: L3 is not allowed
 
@@ -60,7 +61,7 @@ void MtSession::Impl::receive(ByteView octets) {
 
 void MtSession::Impl::report_end() {
     if (auto reason = connection.take_reason()) {
-        events.emplace_back(PeerGone{std::move(*reason)});
+        events.emplace_back(PeerGone{std::move(*reason), gave_up});
     }
 }
 
@@ -71,6 +72,7 @@ void MtSession::Impl::handle(const Message& message) {
         return;
     case MessageType::Error:
         if (const auto error = decode_error(message.payload)) {
+            gave_up = true;
             connection.end(errc_from(error->code), error->text);
         } else {
             connection.violated(error.error().context);

@@ -45,7 +45,8 @@ struct ConfirmAsked {
     kdf::TranscriptHash th_conn;
 };
 struct PeerGone {
-    Error reason; ///< LinkLost after BYE or end of link, TimedOut, ProtocolViolation, ...
+    Error reason;         ///< LinkLost after BYE or end of link, TimedOut, ProtocolViolation, ...
+    bool gave_up = false; ///< by the peer's ERROR: nothing comes of what was agreed here
 };
 using MtEvent = std::variant<ResumeAsked, KeyInfoAsked, EstablishmentAsked, ConfirmAsked, PeerGone>;
 

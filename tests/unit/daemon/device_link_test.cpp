@@ -78,5 +78,52 @@ TEST_F(DeviceLinkTest, RefusedAtOnceAndGone) {
     EXPECT_EQ(card.bootstraps, 1U);
 }
 
+/// What an ended session has left to say is held for a moment, whatever the peer goes on sending.
+TEST_F(DeviceLinkTest, PeerThatTakesNothingEnds) {
+    link.reset();     // its clock stands still
+    SystemClock real; // as the loop's timers
+    Mt real_mt(reactor, config, real, random, card, store);
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    const UniqueFd peer(ends[0]);
+    const int small = 4096;
+    ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    transports::Connection connection;
+    connection.fd = UniqueFd(ends[1]);
+    connection.transport = "serial0";
+    connection.peer = "tty";
+    connection.reliable = true;
+    bool over = false;
+    DeviceLink slow(reactor, real_mt, std::move(connection), [&] {
+        over = true;
+        reactor.stop(0);
+    });
+    local::DeviceSession session{{}, random, real.boot_now()};
+    Bytes out = session.take_output(); // HELLO
+    for (int i = 0; i < 600; ++i) {
+        append(out, Bytes{0x4D, 0x4B, 0, 5, 1, 0, 0x0B, 0, 0xA0}); // PING
+    }
+    append(out, Bytes{0x4D, 0x4B, 0, 5, 1, 0, 0x0D, 0, 0xA0}); // BYE
+    unsigned turns = 0;
+    const auto trickle = reactor.timer();
+    const auto give_up = reactor.timer();
+    give_up->at(real.boot_now() + 10s, [this] { reactor.stop(1); });
+    const std::function<void()> again = [&] {
+        ++turns;
+        if (out.empty()) {
+            (void)!::write(peer.get(), "x", 1); // one octet now and then
+        } else if (const auto sent =
+                       ::write(peer.get(), out.data(), std::min<std::size_t>(out.size(), 900));
+                   sent > 0) {
+            out.erase(out.begin(), out.begin() + sent);
+        }
+        trickle->at(real.boot_now() + 20ms, again);
+    };
+    trickle->at(real.boot_now(), again);
+    EXPECT_EQ(reactor.run(), 0) << "after " << turns << " turns";
+    EXPECT_TRUE(over);
+    EXPECT_TRUE(out.empty());
+}
+
 } // namespace
 } // namespace mtkey::daemon

@@ -70,6 +70,88 @@ TEST_F(ProcedureTest, WrongConfirmationsDropThePendingKey) {
     EXPECT_EQ(store.find(kDevice), nullptr);
 }
 
+/// est_id is no secret: who knows it and no more is not taken for the other device.
+TEST_F(ProcedureTest, WrongConfirmationMakesNobodyElse) {
+    const std::string victim = "urn:uuid:2";
+    Link other(*this);
+    const auto key = establish_only(other, victim);
+    Link link(*this);
+    const auto info = link.key_info();
+    for (int i = 0; i < 5; ++i) {
+        send_confirm(link, key, true);
+        EXPECT_EQ(link.refused(), ErrorCode::Confirmation);
+    }
+    static_cast<void>(link.establish(info.b_tid));
+    ASSERT_NE(mt.pending().find_device(kDevice, clock.boot_now()), nullptr);
+    EXPECT_EQ(mt.pending().find_device(victim, clock.boot_now())->est_id, key.answer.est_id);
+    link.ask(naf_id(), {}, local::Reason::BtidUnknownToNetwork);
+    EXPECT_TRUE(link.exchange());
+    EXPECT_EQ(card.last_device, kDevice) << "whose budget pays for the run";
+    send_confirm(other, key);
+    expect_ack(other, key);
+}
+
+TEST_F(ProcedureTest, OneConnectionIsOneDevice) {
+    const auto key = establish_and_confirm();
+    const std::string other = "urn:uuid:2";
+    { // proven by RESUME
+        Link link(*this);
+        EXPECT_EQ(resume(link, key).answer.status, local::ResumeAnswer::Status::Known);
+        link.device.request_key_info({other});
+        EXPECT_EQ(link.expect<local::PeerGone>().reason.code, Errc::ProtocolViolation);
+        EXPECT_TRUE(link.mt_session.finished());
+    }
+    { // by CONFIRM
+        Link link(*this);
+        link.device_id = kDevice;
+        send_confirm(link, key);
+        expect_ack(link, key);
+        EXPECT_TRUE(link.procedure.known());
+        link.device.request_key_info({other});
+        EXPECT_EQ(link.expect<local::PeerGone>().reason.code, Errc::ProtocolViolation);
+    }
+    { // said in L1: no other device's key is recognised
+        Link link(*this);
+        static_cast<void>(link.key_info(other));
+        EXPECT_EQ(resume(link, key).answer.status, local::ResumeAnswer::Status::Unknown);
+        send_confirm(link, key);
+        EXPECT_EQ(link.refused(), ErrorCode::Confirmation);
+    }
+}
+
+/// Draft 5.5.2 steps 11 to 17 came to nothing: no key on either side, and both sides say so.
+TEST_F(ProcedureTest, DeviceThatGivesUpLeavesNoKey) {
+    std::string failed;
+    MtEvents events;
+    events.procedure_failed = [&](const std::string& device_id, const Error& error) {
+        failed = device_id + ": " + describe(error);
+    };
+    mt.set_events(std::move(events));
+    Link link(*this);
+    static_cast<void>(establish_only(link));
+    ASSERT_EQ(mt.pending().size(), 1U);
+    link.device.give_up("NAF Key Center kc.example.org: it has said no");
+    static_cast<void>(link.exchange());
+    EXPECT_EQ(mt.pending().size(), 0U);
+    EXPECT_TRUE(failed.starts_with(kDevice)) << failed;
+    EXPECT_NE(failed.find("kc.example.org: it has said no"), std::string::npos) << failed;
+    Link bye(*this); // goes on over another connection
+    static_cast<void>(establish_only(bye));
+    bye.device.close();
+    static_cast<void>(bye.exchange());
+    EXPECT_EQ(mt.pending().size(), 1U);
+}
+
+TEST_F(ProcedureTest, ApprovedDeviceIsNotHiddenByItsName) {
+    auto here = make_config();
+    here.devices = {DeviceRule{kDevice, true, "serial0", ""}};
+    Mt other(reactor, here, clock, random, card, store);
+    EXPECT_TRUE(other.meet(kDevice, "serial0", "tty"));
+    EXPECT_FALSE(other.meet(kDevice, "elsewhere", "anybody"));
+    EXPECT_TRUE(other.device(kDevice)->approved);
+    EXPECT_EQ(other.device(kDevice)->transport, "serial0");
+}
+
 TEST_F(ProcedureTest, WrongConfirmationNeverHurtsAConfirmedKey) {
     const auto key = establish_and_confirm();
     for (int i = 0; i < 5; ++i) {
