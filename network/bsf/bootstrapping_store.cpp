@@ -79,8 +79,13 @@ BootstrappingStore::BootstrappingStore(Database& database, const Clock& clock, s
     : database_(database),
       clock_(clock),
       boot_(std::move(boot)),
-      add_(database, "INSERT OR REPLACE INTO context(b_tid, impi, tmpi, rand, ks, mode, created, "
-                     "expires, deadline, boot) VALUES(?,?,?,?,?,?,?,?,?,?)"),
+      // Of its own subscriber alone: a RAND that repeats must not end what is another's.
+      add_(database,
+           "INSERT INTO context(b_tid, impi, tmpi, rand, ks, mode, created, expires, deadline, "
+           "boot) VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(b_tid) DO UPDATE SET tmpi=excluded.tmpi, "
+           "rand=excluded.rand, ks=excluded.ks, mode=excluded.mode, created=excluded.created, "
+           "expires=excluded.expires, deadline=excluded.deadline, boot=excluded.boot "
+           "WHERE impi=excluded.impi"),
       find_(database, "SELECT b_tid, impi, tmpi, rand, ks, mode, created, expires, deadline "
                       "FROM context WHERE b_tid=? AND expires>? AND deadline>?"),
       by_tmpi_(database,
@@ -135,6 +140,10 @@ Result<void> BootstrappingStore::add(const BootstrappingContext& context) {
             .bind(milliseconds(context.deadline))
             .bind(boot_);
         MTKEY_CHECK(query.run());
+        if (query.changes() == 0) {
+            return fail(Errc::IoFailed, "B-TID " + masked_b_tid(context.b_tid) +
+                                            " is another subscriber's; its RAND must not repeat");
+        }
     }
     return transaction.commit();
 }

@@ -50,7 +50,8 @@ public:
     /// Call first with a database that has been used before: what an earlier boot left gets a
     /// deadline of this one, never later than its own lifetime from now.
     [[nodiscard]] Result<void> resume();
-    /// On disk when it returns. LimitExceeded when full of unexpired contexts of others.
+    /// On disk when it returns. LimitExceeded when full of unexpired contexts of others; IoFailed
+    /// for a B-TID that is another subscriber's, which stays.
     [[nodiscard]] Result<void> add(const BootstrappingContext& context);
     /// A copy of the unexpired context; NotFound.
     [[nodiscard]] Result<BootstrappingContext> find(std::string_view b_tid);

@@ -347,6 +347,17 @@ TEST_F(UbHandlerTest, ChallengeOfOneSubscriberIsNotForAnother) {
         << "the owner's is still open";
 }
 
+TEST_F(UbHandlerTest, RandThatRepeatsDoesNotTakeTheBtidOfAnother) {
+    start("gba-me", {}, {}, subscriber(example["milenage"], "001010000000002", "gba-me"));
+    const std::string other = "001010000000002@ims.mnc001.mcc001.3gppnetwork.org";
+    const auto b_tid = bootstrap(1, false);
+    random.push(Bytes(16, 1));
+    random.push(Bytes(16, 2));
+    const auto challenge = ask(other);
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, false), {}, other)).status, 503u);
+    EXPECT_EQ(store.find(b_tid)->impi, impi);
+}
+
 TEST_F(UbHandlerTest, TwoChallengesOfOneSubscriberAreBothOpen) {
     start("gba-me");
     next_of_example();
