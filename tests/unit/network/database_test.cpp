@@ -102,6 +102,34 @@ TEST_F(DatabaseTest, OpenToOthersIsRefused) {
     EXPECT_THAT(refusal().context, HasSubstr(path + "-wal"));
 }
 
+TEST_F(DatabaseTest, FolderThatOthersMayWriteIsRefused) {
+    const auto shared = folder.file("shared");
+    ASSERT_TRUE(std::filesystem::create_directory(shared));
+    for (const mode_t mode : {0770U, 0707U, 0777U, 01777U}) {
+        ASSERT_EQ(::chmod(shared.c_str(), mode), 0);
+        const auto refused = Database::open(shared + "/bsf.db");
+        ASSERT_FALSE(refused) << std::oct << mode;
+        EXPECT_EQ(refused.error().code, Errc::NotAuthorized);
+        EXPECT_THAT(refused.error().context,
+                    AllOf(HasSubstr(shared + "/bsf.db"), HasSubstr("its folder " + shared + " is"),
+                          HasSubstr("chmod go-w"), HasSubstr("folder of your own")));
+        EXPECT_TRUE(std::filesystem::is_empty(shared)) << "nothing was made there";
+    }
+    ASSERT_EQ(::chmod(shared.c_str(), 0755), 0);
+    EXPECT_TRUE(Database::open(shared + "/bsf.db"));
+}
+
+TEST_F(DatabaseTest, FolderOfAnotherUserIsRefused) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a folder away";
+    }
+    const auto theirs = folder.file("theirs");
+    ASSERT_TRUE(std::filesystem::create_directory(theirs));
+    ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
+    ASSERT_EQ(::chmod(theirs.c_str(), 0700), 0);
+    EXPECT_EQ(Database::open(theirs + "/bsf.db").error().code, Errc::NotAuthorized);
+}
+
 TEST_F(DatabaseTest, LinkAndFolderAreRefused) {
     open().reset();
     const auto link = folder.file("link.db");
