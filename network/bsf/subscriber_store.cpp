@@ -21,7 +21,7 @@ constexpr const char* kColumns =
     "FROM subscriber WHERE impi=?";
 constexpr const char* kAll =
     "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif "
-    "FROM subscriber ORDER BY imsi";
+    "FROM subscriber WHERE imsi>? ORDER BY imsi LIMIT ?";
 
 bool is_imsi(std::string_view text) {
     return text.size() >= 6 && text.size() <= 15 &&
@@ -97,9 +97,11 @@ Result<void> SubscriberStore::set_sqn(std::string_view impi, const aka::SqnState
     return query.bind(impi).run();
 }
 
-Result<std::vector<StoredSubscriber>> SubscriberStore::list() {
+Result<std::vector<StoredSubscriber>> SubscriberStore::list(std::string_view after,
+                                                            std::int64_t most) {
     std::vector<StoredSubscriber> out;
     Query query(list_);
+    query.bind(after).bind(most);
     while (MTKEY_TRY(query.step())) {
         out.push_back(MTKEY_TRY(read(query)));
     }

@@ -333,6 +333,8 @@ def command_line(lab):
                   for key in (K, OPC) for secret in (key.hex().encode(), base64.b64encode(key).lower())),
           "list shows no key")
 
+    many(lab, add, keys)
+
     # Beside a BSF that serves: what is added counts at once, and what is removed ends with its contexts.
     lab.start('database = "cli.db"')
     config = ["--config", lab.path("bsf.toml")]
@@ -358,6 +360,26 @@ def command_line(lab):
     for row in json.loads(lab.subscriber("list", *where, "--json").stdout):
         lab.subscriber("remove", row["imsi"], *where)
     check(not stands_in_a_file(K) and not stands_in_a_file(OPC), "what was removed is in no file")
+
+
+def many(lab, add, keys):
+    """More subscribers than the secure heap has room for the keys of."""
+    path, count = lab.path("many.db"), 20000
+    lab.subscriber(*[path if argument == lab.path("cli.db") else argument for argument in add], keys=keys)
+    with sqlite3.connect(path) as database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute("SELECT * FROM subscriber").fetchone())
+        imsis = [f"00102{number:010}" for number in range(count)]
+        rows = [row | {"imsi": imsi, "impi": imsi + "@ims.mnc002.mcc001.3gppnetwork.org"} for imsi in imsis]
+        database.executemany(f"INSERT INTO subscriber({','.join(row)}) VALUES({','.join(':' + name for name in row)})",
+                             rows)
+    database.close()
+    listed = lab.subscriber("list", "--database", path, "--json")
+    check(listed.returncode == 0, "list --json of many", listed.stderr)
+    imsis.insert(0, row["imsi"])
+    check([one["imsi"] for one in json.loads(listed.stdout or b"[]")] == imsis, "list --json of many: each once, in order")
+    lines = lab.subscriber("list", "--database", path).stdout.decode().splitlines()
+    check([line.split()[0] for line in lines] == ["IMSI", *imsis], "list of many: one heading, each once", len(lines))
 
 
 def main(program):
