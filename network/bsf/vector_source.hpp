@@ -31,7 +31,8 @@ class VectorSource {
 public:
     virtual ~VectorSource() = default;
     /// A vector whose SQN no other has, ever; with `resync` one above the card's SQN_MS. NotFound
-    /// for a stranger, Rejected when the MAC-S of `resync` does not hold.
+    /// for a stranger, Rejected when the MAC-S of `resync` does not hold, RetryAfter (detail:
+    /// seconds) while another call for the same subscriber takes its time.
     [[nodiscard]] virtual Result<IssuedVector>
     next_vector(std::string_view impi, const Resynchronisation* resync = nullptr) = 0;
 };

@@ -11,7 +11,9 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 namespace mtkey::bsf {
@@ -102,6 +104,24 @@ TEST(ExternalCommandTest, HangingOnesAreKilledWithTheirChildren) {
     }
 }
 
+TEST(ExternalCommandTest, OneThatLeftItsGroupIsKilledToo) {
+    const TemporaryFolder folder;
+    const auto pid = folder.file("pid");
+    // Into the group of this test, which runs in the same session.
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(error_of({.arguments = {"/usr/bin/perl", "-e",
+                                      "setpgrp(0, getpgrp(getppid())) or exit 1; "
+                                      "open(F, '>', '" +
+                                          pid + "'); print F $$; close F; close STDOUT; sleep 20"}})
+                  .code,
+              Errc::TimedOut);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+    pid_t left = 0;
+    std::ifstream(pid) >> left;
+    ASSERT_GT(left, 1);
+    EXPECT_EQ(::kill(left, 0), -1) << "ended, and reaped";
+}
+
 TEST(ExternalCommandTest, HugeOutputIsCutOff) {
     auto command = shell("while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done");
     command.most_output = 100;
@@ -165,6 +185,37 @@ TEST_F(CommandVectorsTest, WhatUesSeeOfFailures) {
         EXPECT_EQ(response.status, 503u) << script;
         EXPECT_EQ(response.body, "not served\n") << script;
     }
+}
+
+TEST_F(CommandVectorsTest, OneRunForASubscriberAtATime) {
+    // The command waits for the test: it has begun when the first FIFO opens, and goes on with the
+    // second.
+    const auto begun = folder.file("begun");
+    const auto go = folder.file("go");
+    ASSERT_EQ(::mkfifo(begun.c_str(), 0600), 0);
+    ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+    use("read asked; case $asked in *" + impi + "*) echo >" + begun + "; read x <" + go +
+        ";; esac; echo '" + answer_of_example() + "'");
+    random.push_hex(std::string(constants["opaque"]));
+    HttpResponse slow;
+    std::thread first([&] { slow = ask(); });
+    std::string line;
+    std::getline(std::ifstream(begun), line);
+
+    const auto second = ask();
+    EXPECT_EQ(second.status, 503u);
+    EXPECT_EQ(header_of(second, "Retry-After"), "1");
+    EXPECT_EQ(second.body, "not served\n");
+    EXPECT_TRUE(vectors_->next_vector("other@example.org")) << "others are served";
+
+    std::ofstream(go) << "\n";
+    first.join();
+    EXPECT_EQ(slow.status, 401u);
+    std::thread reader([&] { std::getline(std::ifstream(begun), line); });
+    std::thread writer([&] { std::ofstream(go) << "\n"; });
+    EXPECT_TRUE(vectors_->next_vector(impi)) << "the next one has its turn";
+    reader.join();
+    writer.join();
 }
 
 TEST_F(CommandVectorsTest, ErrorsOfTheAnswerNameTheCommand) {
