@@ -21,6 +21,7 @@ struct PendingChallenge {
     std::string username; ///< as the UE calls itself: IMPI or TMPI
     std::string tmpi;     ///< what it may call itself as well; empty: nothing
     std::string impi;
+    std::string peer; ///< who asked, by network; see peer_network()
     std::string opaque;
     bool in_advance = false; ///< by nextnonce: the opaque may be absent, there was no challenge
     aka::Rand rand{};
@@ -35,8 +36,9 @@ struct PendingChallenge {
 };
 
 /// Owns the challenges by nonce. Each is taken out by the first answer to it, right or wrong; none
-/// lives longer than five minutes, but for a subscriber's one nonce in advance. When full the
-/// oldest goes: a flood of first requests must not keep the honest out for minutes.
+/// lives longer than five minutes, but for a subscriber's one nonce in advance. When all places, or
+/// those of the subscriber, are taken, the oldest goes of the peer that has the most of them: a
+/// flood of first requests neither ends the runs of others nor keeps them out for minutes.
 class PendingChallenges {
 public:
     static constexpr std::chrono::milliseconds kLife = std::chrono::minutes(5);
@@ -57,7 +59,9 @@ public:
 private:
     using Map = std::map<std::string, PendingChallenge, std::less<>>;
     void purge_locked();
-    Map::iterator oldest_locked(std::optional<std::string_view> impi);
+    /// Who goes when `comer` comes; `impi`: of this one's alone.
+    Map::iterator victim_locked(const PendingChallenge& comer,
+                                std::optional<std::string_view> impi);
 
     const Clock& clock_;
     mutable std::mutex mutex_;

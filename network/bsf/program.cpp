@@ -127,7 +127,9 @@ Result<void> run(const Options& options, LogLevel level) {
 
     const auto ub_server = MTKEY_TRY(http::Server::create(
         config.ub_server,
-        [&ub](const HttpRequest& request, const http::Peer&) { return ub.handle(request); }));
+        [&ub](const HttpRequest& request, const http::Peer& peer) {
+            return ub.handle(request, peer.address);
+        }));
     const auto zn_server = MTKEY_TRY(http::Server::create(
         config.zn_server, [&zn](const HttpRequest& request, const http::Peer& peer) {
             return zn.handle(request, peer);

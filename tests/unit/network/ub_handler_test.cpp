@@ -426,6 +426,40 @@ TEST_F(UbHandlerTest, FloodOfFirstRequestsIsBounded) {
     EXPECT_EQ(ub->open_challenges(), 0u);
 }
 
+TEST_F(UbHandlerTest, FloodsOfFirstRequestsDoNotEndTheRunOfAnother) {
+    std::string others;
+    std::vector<std::string> impis{impi};
+    for (int i = 0; i < 200; ++i) {
+        const auto imsi = "0010100000" + std::to_string(10000 + i);
+        others += subscriber(example["milenage"], imsi, "gba-me");
+        impis.push_back(imsi + "@ims.mnc001.mcc001.3gppnetwork.org");
+    }
+    start("gba-me", {}, {}, others);
+    const auto first_request = [&](const std::string& name, std::string_view address) {
+        HttpRequest request;
+        request.headers.add("Authorization", "Digest username=\"" + name + "\", realm=\"" + fqdn +
+                                                 "\", nonce=\"\", uri=\"/\", response=\"\"");
+        return ub->handle(request, address);
+    };
+    next_of_example();
+    const auto honest = first_request(impi, "192.0.2.1:1000");
+    for (int i = 0; i < 3000; ++i) {
+        const auto stranger = "00101" + std::to_string(8000000000 + i) +
+                              "@ims.mnc001.mcc001.3gppnetwork.org";
+        ASSERT_EQ(first_request(stranger, "192.0.2.2:1").status, 403u);
+    }
+    EXPECT_EQ(ub->open_challenges(), 1u) << "strangers take no place";
+    for (std::size_t i = 0; i < 5 * impis.size(); ++i) { // his own IMPI among them
+        random.push(Bytes(14, 7));
+        random.push(Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
+        random.push(Bytes(16, 8));
+        const auto port = std::to_string(1000 + i);
+        ASSERT_EQ(first_request(impis[i % impis.size()], "192.0.2.2:" + port).status, 401u);
+    }
+    EXPECT_EQ(ub->open_challenges(), PendingChallenges::kLimit);
+    EXPECT_EQ(send(answer(honest, res_for(honest, false))).status, 200u);
+}
+
 // TS 33.220 clauses 4.5.2 and B.4: the TMPI in the Digest, the IMPI in the keys.
 TEST_P(WorkedExample, ATmpiStandsForItsImpi) {
     start(GetParam().mode);
