@@ -79,6 +79,7 @@ BootstrappingStore::BootstrappingStore(Database& database, const Clock& clock, s
     : database_(database),
       clock_(clock),
       boot_(std::move(boot)),
+      entry_(database, "SELECT 1 FROM subscriber WHERE impi=? AND entry=?"),
       // Of its own subscriber alone: a RAND that repeats must not end what is another's.
       add_(database,
            "INSERT INTO context(b_tid, impi, tmpi, rand, ks, mode, created, expires, deadline, "
@@ -123,9 +124,13 @@ Result<void> BootstrappingStore::resume() {
     return transaction.commit();
 }
 
-Result<void> BootstrappingStore::add(const BootstrappingContext& context) {
+Result<void> BootstrappingStore::add(const BootstrappingContext& context,
+                                     std::optional<std::int64_t> entry) {
     const auto lock = database_.lock();
     auto transaction = MTKEY_TRY(Transaction::begin(database_));
+    if (entry) {
+        MTKEY_CHECK(check_entry(context.impi, *entry));
+    }
     MTKEY_CHECK(make_room(context.impi));
     {
         Query query(add_);
@@ -146,6 +151,12 @@ Result<void> BootstrappingStore::add(const BootstrappingContext& context) {
         }
     }
     return transaction.commit();
+}
+
+Result<void> BootstrappingStore::check_entry(const std::string& impi, std::int64_t entry) {
+    Query query(entry_);
+    return MTKEY_TRY(query.bind(impi).bind(entry).step()) ? Result<void>()
+                                                          : fail(Errc::NotFound, "subscriber");
 }
 
 Result<void> BootstrappingStore::make_room(const std::string& impi) {

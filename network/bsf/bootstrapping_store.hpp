@@ -7,7 +7,9 @@
 #include "network/bsf/database.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,9 +52,11 @@ public:
     /// Call first with a database that has been used before: what an earlier boot left gets a
     /// deadline of this one, never later than its own lifetime from now.
     [[nodiscard]] Result<void> resume();
-    /// On disk when it returns. LimitExceeded when full of unexpired contexts of others; IoFailed
+    /// On disk when it returns. `entry`: the subscriber's, see IssuedVector; NotFound when it is not
+    /// there any more. LimitExceeded when full of unexpired contexts of others; IoFailed
     /// for a B-TID that is another subscriber's, which stays.
-    [[nodiscard]] Result<void> add(const BootstrappingContext& context);
+    [[nodiscard]] Result<void> add(const BootstrappingContext& context,
+                                   std::optional<std::int64_t> entry = std::nullopt);
     /// A copy of the unexpired context; NotFound.
     [[nodiscard]] Result<BootstrappingContext> find(std::string_view b_tid);
     /// Who has this TMPI, NotFound; it ends with its context.
@@ -65,6 +69,7 @@ public:
 private:
     [[nodiscard]] Result<std::int64_t> purge_locked();
     [[nodiscard]] Result<std::int64_t> delete_ended();
+    [[nodiscard]] Result<void> check_entry(const std::string& impi, std::int64_t entry);
     [[nodiscard]] Result<void> make_room(const std::string& impi);
     [[nodiscard]] Result<std::size_t> number(Statement& statement, const std::string* impi);
 
@@ -74,6 +79,7 @@ private:
     const std::string boot_;
     /// Counting costs more than adding: no more contexts than this. Under the database's lock.
     std::size_t at_most_ = kLimit;
+    Statement entry_;
     Statement add_;
     Statement find_;
     Statement by_tmpi_;

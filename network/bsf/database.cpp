@@ -12,9 +12,9 @@ namespace {
 
 constexpr int kBusyMilliseconds = 5000;              // another process commits within milliseconds
 constexpr std::int64_t kApplicationId = 0x6D74'6B42; // "mtkB"
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
-constexpr const char* kSchema = R"(
+constexpr const char* kVersion1 = R"(
 CREATE TABLE subscriber(
   impi TEXT PRIMARY KEY, imsi TEXT NOT NULL UNIQUE, mnc_length INTEGER NOT NULL,
   algorithm TEXT NOT NULL, k BLOB NOT NULL, opc BLOB NOT NULL, amf BLOB NOT NULL,
@@ -27,6 +27,11 @@ CREATE TABLE context(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX context_by_impi ON context(impi, deadline);
 CREATE INDEX context_by_tmpi ON context(tmpi);
+)";
+
+// Which of the subscribers that have had this IMPI it is: another number with each.
+constexpr const char* kVersion2 = R"(
+ALTER TABLE subscriber ADD COLUMN entry INTEGER NOT NULL DEFAULT 0;
 )";
 
 } // namespace
@@ -93,10 +98,11 @@ Result<void> Database::check_schema(bool file) {
         // One transaction: two programs that start with a new file do not meet half a schema.
         auto transaction = MTKEY_TRY(Transaction::begin(*this));
         if (MTKEY_TRY(number("SELECT count(*) FROM sqlite_schema")) == 0) {
-            MTKEY_CHECK(execute(kSchema));
+            MTKEY_CHECK(execute(kVersion1));
+            MTKEY_CHECK(execute(kVersion2));
+            MTKEY_CHECK(set_version());
             MTKEY_CHECK(
                 execute(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str()));
-            MTKEY_CHECK(execute(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str()));
         }
         return transaction.commit();
     }
@@ -104,7 +110,7 @@ Result<void> Database::check_schema(bool file) {
         return fail(Errc::ConfigInvalid,
                     "database " + name_ + " is not one of mtkey-bsf; name another file");
     }
-    if (version != kSchemaVersion) {
+    if (version < 1 || version > kSchemaVersion) {
         return fail(Errc::ConfigInvalid,
                     "database " + name_ + " has schema version " + std::to_string(version) +
                         ", this mtkey-bsf knows version " + std::to_string(kSchemaVersion) +
@@ -118,7 +124,20 @@ Result<void> Database::check_schema(bool file) {
         return fail(Errc::IoFailed,
                     "database " + name_ + " is damaged; restore a copy, or move it away");
     }
-    return {};
+    return version < kSchemaVersion ? upgrade() : Result<void>();
+}
+
+Result<void> Database::upgrade() {
+    auto transaction = MTKEY_TRY(Transaction::begin(*this));
+    if (MTKEY_TRY(number("PRAGMA user_version")) == 1) { // nobody else has done it meanwhile
+        MTKEY_CHECK(execute(kVersion2));
+        MTKEY_CHECK(set_version());
+    }
+    return transaction.commit();
+}
+
+Result<void> Database::set_version() {
+    return execute(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
 }
 
 Result<void> Database::execute(const char* sql) {

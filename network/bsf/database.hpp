@@ -50,6 +50,8 @@ private:
     [[nodiscard]] Result<std::int64_t> number(const char* sql);
     [[nodiscard]] Result<void> prepare_use(bool file);
     [[nodiscard]] Result<void> check_schema(bool file);
+    [[nodiscard]] Result<void> upgrade();
+    [[nodiscard]] Result<void> set_version();
     [[nodiscard]] std::unexpected<Error> error(std::string_view doing) const;
 
     sqlite3* connection_;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,7 @@ struct PendingChallenge {
     Secret<32> ks;
     Mode mode = Mode::GbaMe;
     std::optional<std::chrono::seconds> lifetime;
+    std::optional<std::int64_t> entry; ///< as in IssuedVector
     unsigned resynchronisations = 0; ///< on the way to this challenge
     unsigned refusals = 0;           ///< wrong answers on the way to this challenge
     BootTime deadline{};

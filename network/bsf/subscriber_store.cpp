@@ -17,11 +17,11 @@ constexpr std::int64_t kSqnLimit = std::int64_t{1} << 48;
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
 
 constexpr const char* kColumns =
-    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif "
-    "FROM subscriber WHERE impi=?";
+    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif, "
+    "entry FROM subscriber WHERE impi=?";
 constexpr const char* kAll =
-    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif "
-    "FROM subscriber WHERE imsi>? ORDER BY imsi LIMIT ?";
+    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif, "
+    "entry FROM subscriber WHERE imsi>? ORDER BY imsi LIMIT ?";
 
 bool is_imsi(std::string_view text) {
     return text.size() >= 6 && text.size() <= 15 &&
@@ -39,7 +39,7 @@ std::string impi_of(std::string_view imsi, unsigned mnc_length) {
 
 SubscriberStore::SubscriberStore(Database& database)
     : add_(database, "INSERT INTO subscriber(impi, imsi, mnc_length, algorithm, k, opc, amf, mode, "
-                     "lifetime, sqn_next, sqn_dif) VALUES(?,?,?,?,?,?,?,?,?,?,NULL) "
+                     "lifetime, sqn_next, sqn_dif, entry) VALUES(?,?,?,?,?,?,?,?,?,?,NULL,random()) "
                      "ON CONFLICT DO NOTHING"),
       remove_(database, "DELETE FROM subscriber WHERE imsi=?"),
       remove_contexts_(database, "DELETE FROM context WHERE impi IN "
@@ -150,6 +150,7 @@ Result<StoredSubscriber> SubscriberStore::read(const Query& row) const {
     if (!row.is_null(10)) {
         out.sqn.dif = dif;
     }
+    out.entry = row.number(11);
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include "network/bsf/database.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct StoredSubscriber {
     aka::GbaMode mode = aka::GbaMode::GbaU;
     std::optional<std::chrono::seconds> lifetime;
     aka::SqnState sqn;
+    std::int64_t entry = 0; ///< another number for a subscriber that was removed and added again
 };
 
 /// The HSS's data. Everything here is under the database's lock, which the caller holds; what

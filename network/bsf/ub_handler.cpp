@@ -100,6 +100,7 @@ Result<UbHandler::Issued> UbHandler::issue(const Subscriber& subscriber, const H
     pending.rand = vector.rand;
     pending.mode = issued.mode;
     pending.lifetime = issued.lifetime;
+    pending.entry = issued.entry;
     pending.resynchronisations = history.resynchronisations;
     pending.refusals = history.refusals;
     pending.ks = kdf::ks(vector.ck.reveal(), vector.ik.reveal());
@@ -222,6 +223,17 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                                              PendingChallenge pending) {
     const auto& faults = settings_.faults;
     const auto context = MTKEY_TRY(make_context(pending));
+    const auto added = store_.add(context, pending.entry);
+    if (!added) {
+        if (added.error().code != Errc::NotFound) {
+            return std::unexpected(added.error());
+        }
+        // Removed since, and perhaps added with other keys: the challenge is nobody's any more.
+        count(Count::RefusedNonce);
+        log(LogLevel::Notice, "answer to a challenge of a subscriber that was removed",
+            {{"impi", masked_identity(context.impi)}});
+        return begin(answer.inputs.username, pending.peer);
+    }
     auto response = answer_of(200);
     response.body =
         bsf_document(context.b_tid,
@@ -241,7 +253,6 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                 {.rspauth = rspauth, .cnonce = answer.inputs.cnonce, .nextnonce = nextnonce},
                 faults)));
     }
-    MTKEY_CHECK(store_.add(context));
     response.headers.add("Expires", http_date(context.expires));
     response.headers.add("Content-Type", faults.has(Fault::WrongType)
                                              ? std::string("text/html")

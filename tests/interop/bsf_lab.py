@@ -340,9 +340,15 @@ def command_line(lab):
     config = ["--config", lab.path("bsf.toml")]
     ue = lab.ue(0)
     b_tid, _ = ue.bootstrap("subscriber of the database")
+    late = lab.ue(0)
+    challenge = late.challenge_of(late.first()[0])
+    kind, res = late.card_answer(challenge)
+    check(kind == "res", "a challenge is open", kind)
     done = lab.subscriber("remove", SUBSCRIBERS[0][0], *config, "--json")
     check(json.loads(done.stdout) == {"removed": SUBSCRIBERS[0][0]}, "remove", done)
     check(lab.ue(0).first()[0].status == 403, "a removed subscriber gets no challenge")
+    answer = late.get(late.authorization(challenge, res)[0])[0]
+    check(answer.status == 403, "and the open one is nobody's any more", answer.status)
     check(lab.naf().ask(b_tid)[0] == 404, "and its B-TID is gone")
     done = lab.subscriber("remove", SUBSCRIBERS[0][0], *config)
     check(done.returncode == 5 and SUBSCRIBERS[0][0].encode() in done.stderr, "remove twice", done)

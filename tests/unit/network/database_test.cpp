@@ -12,6 +12,7 @@
 #include <iterator>
 #include <mutex>
 #include <set>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -46,7 +47,7 @@ protected:
         return refused ? Error{} : refused.error();
     }
     /// As somebody with another program would.
-    void change(const char* sql) const {
+    void change_file(const char* sql) const {
         const auto database = open();
         const auto lock = database->lock();
         Statement statement(*database, sql);
@@ -141,15 +142,53 @@ TEST_F(DatabaseTest, LinkAndFolderAreRefused) {
 
 TEST_F(DatabaseTest, NewerSchemaIsRefusedAndNotTouched) {
     open().reset();
-    change("PRAGMA user_version=2");
+    change_file("PRAGMA user_version=3");
     EXPECT_EQ(refusal().code, Errc::ConfigInvalid);
-    EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("version 2"),
-                                         HasSubstr("knows version 1"), HasSubstr("newer")));
+    EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("version 3"),
+                                         HasSubstr("knows version 2"), HasSubstr("newer")));
+}
+
+/// The schema of version 1, as it was.
+constexpr const char* kVersion1 = R"(
+CREATE TABLE subscriber(
+  impi TEXT PRIMARY KEY, imsi TEXT NOT NULL UNIQUE, mnc_length INTEGER NOT NULL,
+  algorithm TEXT NOT NULL, k BLOB NOT NULL, opc BLOB NOT NULL, amf BLOB NOT NULL,
+  mode TEXT NOT NULL, lifetime INTEGER, sqn_next INTEGER NOT NULL, sqn_dif INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE context(
+  b_tid TEXT PRIMARY KEY, impi TEXT NOT NULL, tmpi TEXT NOT NULL, rand BLOB NOT NULL, ks BLOB NOT NULL,
+  mode TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, deadline INTEGER NOT NULL,
+  boot TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX context_by_impi ON context(impi, deadline);
+CREATE INDEX context_by_tmpi ON context(tmpi);
+INSERT INTO subscriber VALUES('001010123456789@ims.mnc001.mcc001.3gppnetwork.org',
+  '001010123456789', 2, 'milenage', zeroblob(16), zeroblob(16), x'8000', 'gba-u', NULL, 7, NULL);
+PRAGMA application_id=1836346178;
+PRAGMA user_version=1;
+)";
+
+TEST_F(DatabaseTest, DatabaseOfVersion1IsMadeOneOfTheProgramsOwn) {
+    sqlite3* old = nullptr;
+    ASSERT_EQ(::sqlite3_open(path.c_str(), &old), SQLITE_OK);
+    ASSERT_EQ(::sqlite3_exec(old, kVersion1, nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(::sqlite3_close(old), SQLITE_OK);
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    for (int i = 0; i < 2; ++i) { // once only
+        const auto database = open();
+        ASSERT_TRUE(database);
+        random.push(Bytes(16, 1));
+        AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
+        const auto issued = auc.next_vector("001010123456789@ims.mnc001.mcc001.3gppnetwork.org");
+        ASSERT_TRUE(issued);
+        BootstrappingStore contexts(*database, clock, "boot");
+        EXPECT_TRUE(contexts.add(context("a", hours(1)), issued->entry));
+    }
 }
 
 TEST_F(DatabaseTest, DatabaseOfAnotherProgramIsRefused) {
     open().reset();
-    change("PRAGMA application_id=7");
+    change_file("PRAGMA application_id=7");
     EXPECT_THAT(refusal().context, HasSubstr("not one of mtkey-bsf"));
     std::ofstream(path, std::ios::trunc)
         << "this is a text, and longer than SQLite's own header of "
@@ -332,7 +371,7 @@ TEST_F(DatabaseTest, TamperedSubscriberRowsAreNotUsed) {
             const auto database = open();
             ASSERT_TRUE(import_subscribers(*database, subscribers()));
         }
-        change(tampering);
+        change_file(tampering);
         const auto database = open();
         AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
         const auto refused = auc.next_vector(impi);
@@ -359,7 +398,7 @@ TEST_F(DatabaseTest, TamperedContextRowsAreNotUsed) {
             BootstrappingStore contexts(*database, clock, "boot");
             ASSERT_TRUE(contexts.add(context("a", hours(2))));
         }
-        change(tampering);
+        change_file(tampering);
         const auto database = open();
         BootstrappingStore contexts(*database, clock, "boot");
         const auto refused = contexts.find("a");
@@ -376,7 +415,7 @@ TEST_F(DatabaseTest, AWrongDatabaseIsNotTheSubscribersFault) {
     UbSettings settings;
     settings.fqdn = fqdn;
     ub = std::make_unique<UbHandler>(settings, own, contexts, clock, random);
-    change("UPDATE subscriber SET mode='gba'");
+    change_file("UPDATE subscriber SET mode='gba'");
     const auto response = ask();
     EXPECT_EQ(response.status, 503u);
     EXPECT_EQ(response.body, "not served\n");

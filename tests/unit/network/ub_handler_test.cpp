@@ -116,6 +116,19 @@ INSTANTIATE_TEST_SUITE_P(Modes, WorkedExample, testing::ValuesIn(kModes),
 
 class UbHandlerTest : public BsfTest {
 protected:
+    /// As another process does.
+    void remove_subscriber() const {
+        const auto lock = home->lock();
+        SubscriberStore subscribers(*home);
+        ASSERT_TRUE(subscribers.remove(std::string(example["identities"]["imsi"])).value());
+    }
+    /// The subscriber is removed, and added again with `mode`, while the BSF serves.
+    void add_anew(std::string_view mode) const {
+        remove_subscriber();
+        const auto list = aka::parse_subscribers(
+            subscriber(example["milenage"], std::string(example["identities"]["imsi"]), mode), "x");
+        ASSERT_TRUE(import_subscribers(*home, list.value()));
+    }
     /// AUTS of the example, with the response to the challenge of the mode.
     std::string auts_answer(const HttpResponse& challenge) const {
         return answer(challenge, {}, std::string(example["resync"]["auts_b64"]));
@@ -503,6 +516,28 @@ TEST_P(WorkedExample, AnUnknownTmpiIsAskedForTheImpi) {
     bootstrap(1, std::string_view(GetParam().mode) == "gba-u"); // with the IMPI, as the UE goes on
 }
 
+TEST_F(UbHandlerTest, ChallengeEndsWithItsSubscriber) {
+    start("gba-me");
+    next_of_example();
+    const auto challenge = ask();
+    remove_subscriber();
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, false))).status, 403u);
+    EXPECT_EQ(store.count().value(), 0u);
+}
+
+TEST_F(UbHandlerTest, ChallengeIsNotThatOfASubscriberAddedAnew) {
+    start("gba-me");
+    next_of_example();
+    const auto challenge = ask();
+    add_anew("gba-u");
+    next_second();
+    const auto fresh = send(answer(challenge, res_for(challenge, false)));
+    EXPECT_EQ(fresh.status, 401u);
+    EXPECT_THAT(header_of(fresh, "WWW-Authenticate"), HasSubstr(kOpaque2));
+    EXPECT_EQ(store.count().value(), 0u);
+    EXPECT_EQ(send(answer(fresh, res_for(fresh, true))).status, 200u);
+}
+
 class UbOptions : public UbHandlerTest {
 protected:
     std::string nextnonce_of(const HttpResponse& done) const {
@@ -551,6 +586,31 @@ TEST_F(UbOptions, NextNonceStartsTheNextRunAtOnce) {
             }
         }
     }
+}
+
+TEST_F(UbOptions, NextNonceEndsWithItsSubscriber) {
+    start("gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x33));
+    const auto nonce = nextnonce_of(send(answer(challenge, res_for(challenge, false))));
+    remove_subscriber();
+    EXPECT_EQ(send(answer_in_advance(nonce, false, impi, "")).status, 403u);
+    EXPECT_EQ(store.count().value(), 0u);
+}
+
+TEST_F(UbOptions, NextNonceUnderATmpiEndsWithItsSubscriber) {
+    start("gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x33));
+    const auto nonce = nextnonce_of(send(answer(challenge, res_for(challenge, false))));
+    const auto tmpi = store.find(std::string(example["btid"]))->tmpi;
+    remove_subscriber();
+    const auto unknown = send(answer_in_advance(nonce, false, tmpi, ""));
+    EXPECT_EQ(unknown.status, 401u);
+    EXPECT_THAT(header_of(unknown, "WWW-Authenticate"), HasSubstr("nonce=\"\""));
+    EXPECT_EQ(store.count().value(), 0u);
 }
 
 TEST_F(UbOptions, NextNonceIsGoodAsLongAsKs) {
