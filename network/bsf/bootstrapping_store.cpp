@@ -11,6 +11,7 @@ namespace mtkey::bsf {
 namespace {
 
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
+constexpr auto kMarkInterval = std::chrono::hours(1);
 
 std::int64_t seconds(UtcTime time) {
     return time.time_since_epoch().count();
@@ -102,10 +103,19 @@ BootstrappingStore::BootstrappingStore(Database& database, const Clock& clock, s
       count_of_(database, "SELECT count(*) FROM context WHERE impi=?"),
       remove_oldest_(database, "DELETE FROM context WHERE b_tid=(SELECT b_tid FROM context WHERE "
                                "impi=? ORDER BY deadline LIMIT 1)"),
-      // In order: now on both clocks, this boot.
+      // In order: now on both clocks, this boot, the one of the last moment and when in it.
       resume_(database,
-              "UPDATE context SET deadline=?2+1000*max(0, min(expires-?1, expires-created)), "
-              "boot=?3 WHERE boot<>?3") {}
+              "UPDATE context SET deadline=?2+min("
+              "1000*max(0, min(expires-?1, expires-created)), "
+              "CASE WHEN boot=?4 THEN max(0, deadline-?5) ELSE 1000*(expires-created) END), "
+              "boot=?3 WHERE boot<>?3"),
+      moment_(database, "SELECT boot, since_boot, latest FROM moment"),
+      // The latest of another boot has done its work in resume(): a clock that was wrong for a
+      // while does not end contexts for ever.
+      mark_(database, "INSERT INTO moment(one, boot, since_boot, latest) VALUES(1,?,?,?) "
+                      "ON CONFLICT(one) DO UPDATE SET boot=excluded.boot, "
+                      "since_boot=excluded.since_boot, latest=CASE WHEN boot=excluded.boot "
+                      "THEN max(latest, excluded.latest) ELSE excluded.latest END") {}
 
 BootstrappingStore::BootstrappingStore(const Clock& clock)
     : BootstrappingStore(*Database::in_memory().release(), clock, "memory") {
@@ -115,13 +125,47 @@ BootstrappingStore::BootstrappingStore(const Clock& clock)
 Result<void> BootstrappingStore::resume() {
     const auto lock = database_.lock();
     auto transaction = MTKEY_TRY(Transaction::begin(database_));
+    const auto last = MTKEY_TRY(last_moment());
+    auto utc = clock_.utc_now();
+    if (last.boot != boot_ && utc < last.latest) {
+        log(LogLevel::Warning, "the clock is behind the database's: contexts of before end",
+            {{"clock", format_utc(utc)}, {"database", format_utc(last.latest)}});
+        utc = UtcTime::max();
+    }
     {
         Query query(resume_);
-        query.bind(seconds(clock_.utc_now())).bind(milliseconds(clock_.boot_now())).bind(boot_);
+        query.bind(seconds(utc))
+            .bind(milliseconds(clock_.boot_now()))
+            .bind(boot_)
+            .bind(last.boot)
+            .bind(milliseconds(last.since_boot));
         MTKEY_CHECK(query.run());
     }
     (void)MTKEY_TRY(purge_locked());
+    MTKEY_CHECK(mark_locked());
     return transaction.commit();
+}
+
+Result<BootstrappingStore::Moment> BootstrappingStore::last_moment() {
+    Query query(moment_);
+    if (!MTKEY_TRY(query.step())) {
+        return Moment{};
+    }
+    return Moment{std::string(query.text(0)), BootTime(std::chrono::milliseconds(query.number(1))),
+                  UtcTime(std::chrono::seconds(query.number(2)))};
+}
+
+Result<void> BootstrappingStore::mark_locked() {
+    Query query(mark_);
+    query.bind(boot_).bind(milliseconds(clock_.boot_now())).bind(seconds(clock_.utc_now()));
+    MTKEY_CHECK(query.run());
+    marked_ = clock_.boot_now();
+    return {};
+}
+
+Result<void> BootstrappingStore::mark_time() {
+    const auto lock = database_.lock();
+    return mark_locked();
 }
 
 Result<void> BootstrappingStore::add(const BootstrappingContext& context,
@@ -150,6 +194,7 @@ Result<void> BootstrappingStore::add(const BootstrappingContext& context,
                                             " is another subscriber's; its RAND must not repeat");
         }
     }
+    MTKEY_CHECK(mark_locked());
     return transaction.commit();
 }
 
@@ -200,6 +245,9 @@ Result<void> BootstrappingStore::purge() {
     {
         const auto lock = database_.lock();
         gone = MTKEY_TRY(purge_locked());
+        if (clock_.boot_now() - marked_ >= kMarkInterval) {
+            MTKEY_CHECK(mark_locked());
+        }
     }
     return gone > 0 ? database_.checkpoint() : Result<void>();
 }

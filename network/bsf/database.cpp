@@ -29,9 +29,14 @@ CREATE INDEX context_by_impi ON context(impi, deadline);
 CREATE INDEX context_by_tmpi ON context(tmpi);
 )";
 
-// Which of the subscribers that have had this IMPI it is: another number with each.
+// entry: which of the subscribers that have had this IMPI it is, another number with each. moment:
+// when this was last written, on both clocks.
 constexpr const char* kVersion2 = R"(
 ALTER TABLE subscriber ADD COLUMN entry INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE moment(
+  one INTEGER PRIMARY KEY CHECK(one=1), boot TEXT NOT NULL, since_boot INTEGER NOT NULL,
+  latest INTEGER NOT NULL
+) STRICT;
 )";
 
 } // namespace

@@ -169,6 +169,7 @@ Result<void> run(const Options& options, LogLevel level) {
     if (metrics_server != nullptr) {
         metrics_server->stop();
     }
+    MTKEY_CHECK(store.mark_time());
     log(LogLevel::Notice, "ended");
     return {};
 }

@@ -349,6 +349,58 @@ TEST_F(DatabaseTest, RebootWithTheClockSetBackGivesNoMoreThanTheLifetime) {
     EXPECT_FALSE(after.find("a"));
 }
 
+TEST_F(DatabaseTest, RebootWithTheClockBehindTheDatabaseEndsTheContexts) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("a", hours(2))));
+        clock.advance(hours(1));
+        ASSERT_TRUE(before.mark_time());
+    }
+    // Ten hours later, long after the end of "a": but the clock says half past.
+    fakes::ManualClock later(format_utc(clock.utc_now() - std::chrono::minutes(30)),
+                             std::chrono::seconds(10));
+    {
+        const auto database = open();
+        BootstrappingStore after(*database, later, "boot-2");
+        ASSERT_TRUE(after.resume());
+        EXPECT_FALSE(after.find("a"));
+        EXPECT_EQ(after.count().value(), 0u);
+        auto fresh = context("b", hours(2));
+        fresh.created = later.utc_now();
+        fresh.expires = fresh.created + hours(2);
+        fresh.deadline = later.boot_now() + hours(2);
+        ASSERT_TRUE(after.add(fresh));
+        EXPECT_TRUE(after.find("b")) << "what is new is judged by the clock of now";
+    }
+    // The clock goes on from there: nothing of the other one ends these contexts.
+    fakes::ManualClock third(format_utc(later.utc_now() + std::chrono::minutes(1)),
+                             std::chrono::seconds(10));
+    const auto database = open();
+    BootstrappingStore after(*database, third, "boot-3");
+    ASSERT_TRUE(after.resume());
+    EXPECT_TRUE(after.find("b"));
+}
+
+TEST_F(DatabaseTest, RebootsGiveNoMoreThanWhatWasLeft) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("a", hours(4))));
+        clock.advance(hours(3));
+        clock.jump_utc(-hours(3)); // and stays wrong
+        ASSERT_TRUE(before.purge()) << "marks the time once an hour";
+    }
+    fakes::ManualClock later(format_utc(clock.utc_now() + std::chrono::minutes(1)),
+                             std::chrono::seconds(10));
+    const auto database = open();
+    BootstrappingStore after(*database, later, "boot-2");
+    ASSERT_TRUE(after.resume());
+    EXPECT_TRUE(after.find("a"));
+    later.advance(hours(1));
+    EXPECT_FALSE(after.find("a"));
+}
+
 TEST_F(DatabaseTest, TamperedSubscriberRowsAreNotUsed) {
     const std::vector<const char*> changes{
         "UPDATE subscriber SET k=x'00'",
