@@ -141,7 +141,7 @@ Result<void> BootstrappingStore::resume() {
             .bind(milliseconds(last.since_boot));
         MTKEY_CHECK(query.run());
     }
-    (void)MTKEY_TRY(purge_locked());
+    MTKEY_CHECK(purge_locked());
     MTKEY_CHECK(mark_locked());
     return transaction.commit();
 }
@@ -207,10 +207,11 @@ Result<void> BootstrappingStore::check_entry(const std::string& impi, std::int64
 Result<void> BootstrappingStore::make_room(const std::string& impi) {
     if (MTKEY_TRY(number(count_of_, &impi)) >= kLimitPerSubscriber) {
         Query query(remove_oldest_);
+        empty_log_ = true;
         return query.bind(impi).run();
     }
     if (at_most_ >= kLimit) {
-        (void)MTKEY_TRY(purge_locked());
+        MTKEY_CHECK(purge_locked());
         at_most_ = MTKEY_TRY(number(count_, nullptr));
         if (at_most_ >= kLimit) {
             return fail(Errc::LimitExceeded, "bootstrapping contexts");
@@ -241,15 +242,23 @@ Result<std::string> BootstrappingStore::impi_of(std::string_view tmpi) {
 }
 
 Result<void> BootstrappingStore::purge() {
-    std::int64_t gone = 0;
     {
         const auto lock = database_.lock();
-        gone = MTKEY_TRY(purge_locked());
+        MTKEY_CHECK(purge_locked());
         if (clock_.boot_now() - marked_ >= kMarkInterval) {
             MTKEY_CHECK(mark_locked());
+            empty_log_ = true;
+        }
+        if (!std::exchange(empty_log_, false)) {
+            return {};
         }
     }
-    return gone > 0 ? database_.checkpoint() : Result<void>();
+    const auto emptied = database_.checkpoint(Busy::Leave);
+    if (!emptied.value_or(false)) {
+        const auto lock = database_.lock();
+        empty_log_ = true;
+    }
+    return emptied ? Result<void>() : std::unexpected(emptied.error());
 }
 
 Result<std::size_t> BootstrappingStore::count() {
@@ -257,14 +266,14 @@ Result<std::size_t> BootstrappingStore::count() {
     return number(count_, nullptr);
 }
 
-Result<std::int64_t> BootstrappingStore::purge_locked() {
-    const auto gone = MTKEY_TRY(delete_ended());
-    if (gone > 0) {
+Result<void> BootstrappingStore::purge_locked() {
+    if (MTKEY_TRY(delete_ended()) > 0) {
+        empty_log_ = true;
         Query query(overwrite_);
         MTKEY_CHECK(query.run());
         (void)MTKEY_TRY(delete_ended());
     }
-    return gone;
+    return {};
 }
 
 Result<std::int64_t> BootstrappingStore::delete_ended() {

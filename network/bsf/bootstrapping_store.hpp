@@ -54,9 +54,9 @@ public:
     /// It ends where the clock is behind the latest time that the database has seen: how long the
     /// system was down cannot be told then.
     [[nodiscard]] Result<void> resume();
-    /// On disk when it returns. `entry`: the subscriber's, see IssuedVector; NotFound when it is not
-    /// there any more. LimitExceeded when full of unexpired contexts of others; IoFailed
-    /// for a B-TID that is another subscriber's, which stays.
+    /// On disk when it returns. `entry`: the subscriber's, see IssuedVector; NotFound when it is
+    /// not there any more. LimitExceeded when full of unexpired contexts of others; IoFailed for a
+    /// B-TID that is another subscriber's, which stays.
     [[nodiscard]] Result<void> add(const BootstrappingContext& context,
                                    std::optional<std::int64_t> entry = std::nullopt);
     /// A copy of the unexpired context; NotFound.
@@ -65,7 +65,8 @@ public:
     [[nodiscard]] Result<std::string> impi_of(std::string_view tmpi);
     /// For resume() after a reboot; add() does it too, and purge() once an hour.
     [[nodiscard]] Result<void> mark_time();
-    /// Forgets and overwrites what has expired; add() does it where it would be full else.
+    /// Forgets and overwrites what has expired, and empties the log of it, or the next time; once
+    /// an hour of what other programs have left. add() forgets too where it would be full else.
     [[nodiscard]] Result<void> purge();
     /// Expired ones too that nobody has purged yet.
     [[nodiscard]] Result<std::size_t> count();
@@ -78,7 +79,7 @@ private:
     };
     [[nodiscard]] Result<Moment> last_moment();
     [[nodiscard]] Result<void> mark_locked();
-    [[nodiscard]] Result<std::int64_t> purge_locked();
+    [[nodiscard]] Result<void> purge_locked();
     [[nodiscard]] Result<std::int64_t> delete_ended();
     [[nodiscard]] Result<void> check_entry(const std::string& impi, std::int64_t entry);
     [[nodiscard]] Result<void> make_room(const std::string& impi);
@@ -90,7 +91,8 @@ private:
     const std::string boot_;
     /// Counting costs more than adding: no more contexts than this. Under the database's lock.
     std::size_t at_most_ = kLimit;
-    BootTime marked_{}; ///< when mark_locked() was called last; the same lock
+    bool empty_log_ = true; ///< something deleted may stand in it; the same lock
+    BootTime marked_{};     ///< when mark_locked() was called last; the same lock
     Statement entry_;
     Statement add_;
     Statement find_;

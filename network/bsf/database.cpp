@@ -161,12 +161,16 @@ Result<std::int64_t> Database::number(const char* sql) {
     return query.number(0);
 }
 
-Result<void> Database::checkpoint() {
+Result<bool> Database::checkpoint(Busy busy) {
     const auto held = lock();
+    ::sqlite3_busy_timeout(connection_, busy == Busy::Wait ? kBusyMilliseconds : 0);
     const int code = ::sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_TRUNCATE,
                                                  nullptr, nullptr);
-    return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? Result<void>()
-                                                             : error("cannot be written");
+    ::sqlite3_busy_timeout(connection_, kBusyMilliseconds);
+    if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
+        return error("cannot be written");
+    }
+    return code == SQLITE_OK;
 }
 
 std::unexpected<Error> Database::error(std::string_view doing) const {

@@ -31,8 +31,8 @@ struct PendingChallenge {
     Mode mode = Mode::GbaMe;
     std::optional<std::chrono::seconds> lifetime;
     std::optional<std::int64_t> entry; ///< as in IssuedVector
-    unsigned resynchronisations = 0; ///< on the way to this challenge
-    unsigned refusals = 0;           ///< wrong answers on the way to this challenge
+    unsigned resynchronisations = 0;   ///< on the way to this challenge
+    unsigned refusals = 0;             ///< wrong answers on the way to this challenge
     BootTime deadline{};
     std::uint64_t number = 0; ///< in the order of put()
 };

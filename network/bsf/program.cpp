@@ -126,8 +126,7 @@ Result<void> run(const Options& options, LogLevel level) {
     ZnHandler zn(config.naf_clients, store, clock);
 
     const auto ub_server = MTKEY_TRY(http::Server::create(
-        config.ub_server,
-        [&ub](const HttpRequest& request, const http::Peer& peer) {
+        config.ub_server, [&ub](const HttpRequest& request, const http::Peer& peer) {
             return ub.handle(request, peer.address);
         }));
     const auto zn_server = MTKEY_TRY(http::Server::create(

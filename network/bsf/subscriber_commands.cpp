@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t kLongestKeys = 4096;
 constexpr std::int64_t kListedAtOnce = 500;
-constexpr const char* kHeading = "IMSI             algorithm mode    AMF   next SQN      lifetime\n";
+constexpr const char* kHeading =
+    "IMSI             algorithm mode    AMF   next SQN      lifetime\n";
 
 Result<void> print(const std::string& text) {
     return write_all(STDOUT_FILENO, as_octets(text));
@@ -163,7 +164,11 @@ Result<void> subscriber_remove(const SubscriberOptions& options) {
     if (!removed) {
         return fail(Errc::NotFound, "subscriber " + options.imsi);
     }
-    MTKEY_CHECK(database->checkpoint());
+    if (!MTKEY_TRY(database->checkpoint())) {
+        std::fprintf(stderr,
+                     "mtkey-bsf: another program reads the database: what was removed stands "
+                     "in its log until a serving BSF empties it, within the hour\n");
+    }
     return print(options.json ? R"({"removed":")" + options.imsi + "\"}\n"
                               : "removed " + options.imsi + "\n");
 }

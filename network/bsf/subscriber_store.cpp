@@ -38,9 +38,10 @@ std::string impi_of(std::string_view imsi, unsigned mnc_length) {
 }
 
 SubscriberStore::SubscriberStore(Database& database)
-    : add_(database, "INSERT INTO subscriber(impi, imsi, mnc_length, algorithm, k, opc, amf, mode, "
-                     "lifetime, sqn_next, sqn_dif, entry) VALUES(?,?,?,?,?,?,?,?,?,?,NULL,random()) "
-                     "ON CONFLICT DO NOTHING"),
+    : add_(database,
+           "INSERT INTO subscriber(impi, imsi, mnc_length, algorithm, k, opc, amf, mode, "
+           "lifetime, sqn_next, sqn_dif, entry) VALUES(?,?,?,?,?,?,?,?,?,?,NULL,random()) "
+           "ON CONFLICT DO NOTHING"),
       remove_(database, "DELETE FROM subscriber WHERE imsi=?"),
       remove_contexts_(database, "DELETE FROM context WHERE impi IN "
                                  "(SELECT impi FROM subscriber WHERE imsi=?)"),

@@ -42,8 +42,8 @@ public:
     /// written.
     [[nodiscard]] Result<StoredSubscriber> find(std::string_view impi);
     [[nodiscard]] Result<void> set_sqn(std::string_view impi, const aka::SqnState& sqn);
-    /// By IMSI, those behind `after`, `most` of them: the secure heap does not hold everybody's keys
-    /// at once.
+    /// By IMSI, those behind `after`, `most` of them: the secure heap does not hold everybody's
+    /// keys at once.
     [[nodiscard]] Result<std::vector<StoredSubscriber>> list(std::string_view after,
                                                              std::int64_t most);
     [[nodiscard]] Result<std::size_t> size();

@@ -83,9 +83,8 @@ private:
     [[nodiscard]] Result<HttpResponse> challenge(const Subscriber& subscriber,
                                                  const History& history,
                                                  const Resynchronisation* resync = nullptr);
-    [[nodiscard]] Result<HttpResponse> answered(const UbAuthorization& answer,
-                                                std::string_view entity_body,
-                                                const std::string& peer);
+    [[nodiscard]] Result<HttpResponse>
+    answered(const UbAuthorization& answer, std::string_view entity_body, const std::string& peer);
     [[nodiscard]] Result<HttpResponse> resynchronise(const UbAuthorization& answer,
                                                      PendingChallenge challenge);
     [[nodiscard]] Result<HttpResponse> refuse(PendingChallenge challenge, std::string_view why);

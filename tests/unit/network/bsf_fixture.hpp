@@ -65,8 +65,8 @@ protected:
         ASSERT_TRUE(subscribers) << describe(subscribers.error());
         change("DELETE FROM subscriber");
         ASSERT_TRUE(import_subscribers(*home, *subscribers));
-        centre = std::make_unique<AuthenticationCentre>(*home, aka::SqnScheme::FixedInd, clock,
-                                                        random);
+        centre =
+            std::make_unique<AuthenticationCentre>(*home, aka::SqnScheme::FixedInd, clock, random);
         UbSettings settings = changes;
         settings.fqdn = fqdn;
         ub = std::make_unique<UbHandler>(settings, *centre, store, clock, random);

@@ -53,6 +53,29 @@ protected:
         Statement statement(*database, sql);
         ASSERT_TRUE(Query(statement).run());
     }
+    /// A key that a test looks for.
+    static constexpr std::array<std::uint8_t, 16> kPattern{0xC0, 0xFF, 0xEE, 0x12, 0x34, 0x56,
+                                                           0x78, 0x9A, 0xBC, 0xDE, 0xF0, 0x11,
+                                                           0x22, 0x33, 0x44, 0x55};
+    bool stands_in_a_file() const {
+        for (const auto* suffix : {"", "-wal", "-journal", "-shm"}) {
+            std::ifstream file(path + suffix, std::ios::binary);
+            const std::string all{std::istreambuf_iterator<char>(file), {}};
+            if (all.find(as_text(kPattern)) != std::string::npos) {
+                return true;
+            }
+        }
+        return false;
+    }
+    /// So many subscribers, with keys that are not the pattern.
+    std::string others(int count) const {
+        std::string out;
+        for (int i = 0; i < count; ++i) {
+            out += subscriber(
+                milenage, "00101" + std::to_string(10000000000 + i * 50000001L).substr(1), "gba-u");
+        }
+        return out;
+    }
     std::uint64_t sqn_of(const IssuedVector& issued) const {
         const auto algorithm =
             aka::milenage(vectors::secret<16>(milenage["k"]), vectors::secret<16>(milenage["opc"]));
@@ -201,7 +224,7 @@ TEST_F(DatabaseTest, DamagedPagesAreRefused) {
     {
         const auto database = open();
         ASSERT_TRUE(import_subscribers(*database, subscribers()));
-        ASSERT_TRUE(database->checkpoint());
+        ASSERT_TRUE(database->checkpoint().value());
     }
     const auto size = std::filesystem::file_size(path);
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -477,20 +500,100 @@ TEST_F(DatabaseTest, WhatWasDeletedIsInNoFile) {
     const auto database = open();
     BootstrappingStore contexts(*database, clock, "boot");
     auto added = context("a", hours(1));
-    const Bytes pattern{0xC0, 0xFF, 0xEE, 0x12, 0x34, 0x56, 0x78, 0x9A,
-                        0xBC, 0xDE, 0xF0, 0x11, 0x22, 0x33, 0x44, 0x55};
-    std::ranges::copy(pattern, added.ks.reveal_writable().begin());
+    std::ranges::copy(kPattern, added.ks.reveal_writable().begin());
     ASSERT_TRUE(contexts.add(added));
-    const auto found_in = [&](const char* suffix) {
-        std::ifstream file(path + suffix, std::ios::binary);
-        const std::string all{std::istreambuf_iterator<char>(file), {}};
-        return all.find(std::string(as_text(pattern))) != std::string::npos;
-    };
-    EXPECT_TRUE(found_in("") || found_in("-wal")) << "this test looks in the right place";
+    EXPECT_TRUE(stands_in_a_file()) << "this test looks in the right place";
     clock.advance(hours(1));
     ASSERT_TRUE(contexts.purge());
-    EXPECT_FALSE(found_in(""));
-    EXPECT_FALSE(found_in("-wal"));
+    EXPECT_FALSE(stands_in_a_file());
+}
+
+/// How many subscribers stay beside the one that goes.
+class RemovedSubscriber : public DatabaseTest, public testing::WithParamInterface<int> {};
+
+TEST_P(RemovedSubscriber, IsInNoFile) {
+    auto list = aka::parse_subscribers(
+                    subscriber(milenage, "001015000000000", "gba-u") + others(GetParam()), "x")
+                    .value();
+    list.front().keys.k = Secret<16>(kPattern);
+    list.front().keys.opc = Secret<16>(kPattern);
+    const auto gone = impi_of("001015000000000", 2);
+    auto database = open();
+    ASSERT_TRUE(import_subscribers(*database, list));
+    AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
+    for (int i = 0; i < 3; ++i) { // its row is written again with each vector
+        random.push(Bytes(16, 1));
+        ASSERT_TRUE(auc.next_vector(gone));
+    }
+    ASSERT_TRUE(stands_in_a_file()) << "this test looks in the right place";
+    {
+        const auto other = open(); // as `subscriber remove` beside a serving BSF
+        {
+            const auto lock = other->lock();
+            auto transaction = Transaction::begin(*other);
+            ASSERT_TRUE(SubscriberStore(*other).remove("001015000000000").value());
+            ASSERT_TRUE(transaction->commit());
+        }
+        EXPECT_TRUE(other->checkpoint().value());
+    }
+    EXPECT_FALSE(stands_in_a_file());
+    if (GetParam() > 0) { // and what is written next brings nothing back
+        random.push(Bytes(16, 1));
+        ASSERT_TRUE(auc.next_vector(impi_of("001010000000000", 2)));
+        EXPECT_FALSE(stands_in_a_file());
+    }
+}
+
+TEST_P(RemovedSubscriber, IsInNoFileAfterTheEnd) {
+    auto list = aka::parse_subscribers(
+                    subscriber(milenage, "001015000000000", "gba-u") + others(GetParam()), "x")
+                    .value();
+    list.front().keys.k = Secret<16>(kPattern);
+    {
+        const auto database = open();
+        ASSERT_TRUE(import_subscribers(*database, list));
+        const auto lock = database->lock();
+        ASSERT_TRUE(SubscriberStore(*database).remove("001015000000000").value());
+    }
+    EXPECT_FALSE(stands_in_a_file());
+}
+
+INSTANTIATE_TEST_SUITE_P(Others, RemovedSubscriber, testing::Values(0, 1, 30, 200));
+
+TEST_F(DatabaseTest, ContextThatMadeRoomIsInNoFile) {
+    const auto database = open();
+    BootstrappingStore contexts(*database, clock, "boot");
+    ASSERT_TRUE(contexts.purge()); // what is done at the start is done
+    auto added = context("first", hours(1));
+    std::ranges::copy(kPattern, added.ks.reveal_writable().begin());
+    ASSERT_TRUE(contexts.add(added));
+    for (std::size_t i = 0; i < BootstrappingStore::kLimitPerSubscriber; ++i) {
+        ASSERT_TRUE(contexts.add(context(std::to_string(i), hours(2))));
+    }
+    ASSERT_FALSE(contexts.find("first"));
+    ASSERT_TRUE(contexts.purge());
+    EXPECT_FALSE(stands_in_a_file());
+}
+
+TEST_F(DatabaseTest, LogIsEmptiedWhenTheReaderInTheWayIsGone) {
+    const auto database = open();
+    BootstrappingStore contexts(*database, clock, "boot");
+    auto added = context("a", hours(1));
+    std::ranges::copy(kPattern, added.ks.reveal_writable().begin());
+    ASSERT_TRUE(contexts.add(added));
+    {
+        sqlite3* reader = nullptr;
+        ASSERT_EQ(::sqlite3_open(path.c_str(), &reader), SQLITE_OK);
+        ASSERT_EQ(::sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM context", nullptr, nullptr,
+                                 nullptr),
+                  SQLITE_OK);
+        clock.advance(hours(1));
+        ASSERT_TRUE(contexts.purge());
+        EXPECT_TRUE(stands_in_a_file()) << "somebody still reads it";
+        ASSERT_EQ(::sqlite3_close(reader), SQLITE_OK);
+    }
+    ASSERT_TRUE(contexts.purge()) << "though nothing has expired since";
+    EXPECT_FALSE(stands_in_a_file());
 }
 
 TEST_F(DatabaseTest, ARemovedSubscriberTakesItsContextsAlong) {

@@ -457,8 +457,8 @@ TEST_F(UbHandlerTest, FloodsOfFirstRequestsDoNotEndTheRunOfAnother) {
     next_of_example();
     const auto honest = first_request(impi, "192.0.2.1:1000");
     for (int i = 0; i < 3000; ++i) {
-        const auto stranger = "00101" + std::to_string(8000000000 + i) +
-                              "@ims.mnc001.mcc001.3gppnetwork.org";
+        const auto stranger =
+            "00101" + std::to_string(8000000000 + i) + "@ims.mnc001.mcc001.3gppnetwork.org";
         ASSERT_EQ(first_request(stranger, "192.0.2.2:1").status, 403u);
     }
     EXPECT_EQ(ub->open_challenges(), 1u) << "strangers take no place";
