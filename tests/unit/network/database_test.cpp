@@ -151,7 +151,9 @@ TEST_F(DatabaseTest, FolderOfAnotherUserIsRefused) {
     ASSERT_TRUE(std::filesystem::create_directory(theirs));
     ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
     ASSERT_EQ(::chmod(theirs.c_str(), 0700), 0);
-    EXPECT_EQ(Database::open(theirs + "/bsf.db").error().code, Errc::NotAuthorized);
+    const auto refused = Database::open(theirs + "/bsf.db");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::NotAuthorized);
 }
 
 TEST_F(DatabaseTest, LinkAndFolderAreRefused) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/external_command.hpp"
 
+#include "base/file.hpp"
 #include "base/unique_fd.hpp"
 #include "network/bsf/command_vectors.hpp"
 #include "unit/network/bsf_fixture.hpp"
@@ -188,19 +189,21 @@ TEST_F(CommandVectorsTest, WhatUesSeeOfFailures) {
 }
 
 TEST_F(CommandVectorsTest, OneRunForASubscriberAtATime) {
-    // The command waits for the test: it has begun when the first FIFO opens, and goes on with the
-    // second.
+    // The command says that it has begun, and goes on when the test says so. Open in both
+    // directions: the test waits for nobody at the other end.
     const auto begun = folder.file("begun");
     const auto go = folder.file("go");
     ASSERT_EQ(::mkfifo(begun.c_str(), 0600), 0);
     ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+    const UniqueFd has_begun(::open(begun.c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd goes_on(::open(go.c_str(), O_RDWR | O_CLOEXEC));
     use("read asked; case $asked in *" + impi + "*) echo >" + begun + "; read x <" + go +
         ";; esac; echo '" + answer_of_example() + "'");
     random.push_hex(std::string(constants["opaque"]));
     HttpResponse slow;
     std::thread first([&] { slow = ask(); });
-    std::string line;
-    std::getline(std::ifstream(begun), line);
+    pollfd waited{.fd = has_begun.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&waited, 1, 10'000), 1);
 
     const auto second = ask();
     EXPECT_EQ(second.status, 503u);
@@ -208,14 +211,11 @@ TEST_F(CommandVectorsTest, OneRunForASubscriberAtATime) {
     EXPECT_EQ(second.body, "not served\n");
     EXPECT_TRUE(vectors_->next_vector("other@example.org")) << "others are served";
 
-    std::ofstream(go) << "\n";
+    EXPECT_TRUE(write_all(goes_on.get(), as_octets("\n")));
     first.join();
     EXPECT_EQ(slow.status, 401u);
-    std::thread reader([&] { std::getline(std::ifstream(begun), line); });
-    std::thread writer([&] { std::ofstream(go) << "\n"; });
+    EXPECT_TRUE(write_all(goes_on.get(), as_octets("\n")));
     EXPECT_TRUE(vectors_->next_vector(impi)) << "the next one has its turn";
-    reader.join();
-    writer.join();
 }
 
 TEST_F(CommandVectorsTest, ErrorsOfTheAnswerNameTheCommand) {
