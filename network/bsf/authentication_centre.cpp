@@ -42,7 +42,7 @@ Result<IssuedVector> AuthenticationCentre::next_vector(std::string_view impi,
     MTKEY_CHECK(subscribers_.set_sqn(impi, subscriber.sqn));
     MTKEY_CHECK(transaction.commit());
     return IssuedVector{aka::generate_vector(*algorithm, rand, sqn, subscriber.amf),
-                        subscriber.mode, subscriber.lifetime};
+                        subscriber.mode, subscriber.lifetime, subscriber.entry};
 }
 
 Result<aka::Sqn> AuthenticationCentre::take_sqn(StoredSubscriber& subscriber,

@@ -22,6 +22,8 @@ public:
     /// The same over a database of its own, in memory. SqnScheme::FixedInd.
     AuthenticationCentre(const std::vector<aka::Subscriber>& subscribers, RandomSource& random);
 
+    [[nodiscard]] Database& database() { return database_; }
+
     /// Test tool: vectors carry SQN 0, and none counts. `also_after_resync`: those too that follow
     /// an AUTS.
     void issue_old_sqn(bool also_after_resync);

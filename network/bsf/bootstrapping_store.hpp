@@ -7,7 +7,9 @@
 #include "network/bsf/database.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,22 +50,38 @@ public:
     explicit BootstrappingStore(const Clock& clock);
 
     /// Call first with a database that has been used before: what an earlier boot left gets a
-    /// deadline of this one, never later than its own lifetime from now.
+    /// deadline of this one, never later than what it had left when the database was last written.
+    /// It ends where the clock is behind the latest time that the database has seen: how long the
+    /// system was down cannot be told then.
     [[nodiscard]] Result<void> resume();
-    /// On disk when it returns. LimitExceeded when full of unexpired contexts of others.
-    [[nodiscard]] Result<void> add(const BootstrappingContext& context);
+    /// On disk when it returns. `entry`: the subscriber's, see IssuedVector; NotFound when it is
+    /// not there any more. LimitExceeded when full of unexpired contexts of others; IoFailed for a
+    /// B-TID that is another subscriber's, which stays.
+    [[nodiscard]] Result<void> add(const BootstrappingContext& context,
+                                   std::optional<std::int64_t> entry = std::nullopt);
     /// A copy of the unexpired context; NotFound.
     [[nodiscard]] Result<BootstrappingContext> find(std::string_view b_tid);
     /// Who has this TMPI, NotFound; it ends with its context.
     [[nodiscard]] Result<std::string> impi_of(std::string_view tmpi);
-    /// Forgets and overwrites what has expired; add() does it where it would be full else.
+    /// For resume() after a reboot; add() does it too, and purge() once an hour.
+    [[nodiscard]] Result<void> mark_time();
+    /// Forgets and overwrites what has expired, and empties the log of it, or the next time; once
+    /// an hour of what other programs have left. add() forgets too where it would be full else.
     [[nodiscard]] Result<void> purge();
     /// Expired ones too that nobody has purged yet.
     [[nodiscard]] Result<std::size_t> count();
 
 private:
-    [[nodiscard]] Result<std::int64_t> purge_locked();
+    struct Moment {
+        std::string boot;
+        BootTime since_boot{};
+        UtcTime latest{};
+    };
+    [[nodiscard]] Result<Moment> last_moment();
+    [[nodiscard]] Result<void> mark_locked();
+    [[nodiscard]] Result<void> purge_locked();
     [[nodiscard]] Result<std::int64_t> delete_ended();
+    [[nodiscard]] Result<void> check_entry(const std::string& impi, std::int64_t entry);
     [[nodiscard]] Result<void> make_room(const std::string& impi);
     [[nodiscard]] Result<std::size_t> number(Statement& statement, const std::string* impi);
 
@@ -73,6 +91,9 @@ private:
     const std::string boot_;
     /// Counting costs more than adding: no more contexts than this. Under the database's lock.
     std::size_t at_most_ = kLimit;
+    bool empty_log_ = true; ///< something deleted may stand in it; the same lock
+    BootTime marked_{};     ///< when mark_locked() was called last; the same lock
+    Statement entry_;
     Statement add_;
     Statement find_;
     Statement by_tmpi_;
@@ -82,6 +103,8 @@ private:
     Statement count_of_;
     Statement remove_oldest_;
     Statement resume_;
+    Statement moment_;
+    Statement mark_;
 };
 
 /// Of the running kernel, as text.

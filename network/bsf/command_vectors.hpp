@@ -4,10 +4,15 @@
 #include "network/bsf/external_command.hpp"
 #include "network/bsf/vector_source.hpp"
 
+#include <mutex>
+#include <set>
+#include <string>
+
 namespace mtkey::bsf {
 
 /// Vectors from somebody else's HSS: a command, run for each (docs/bsf.md). No lock is held while
-/// it runs; the thread that asks waits.
+/// it runs; the thread that asks waits. One at a time for each IMPI: who asks again meanwhile gets
+/// RetryAfter, and cannot have all the threads wait.
 class CommandVectors final : public VectorSource {
 public:
     explicit CommandVectors(ExternalCommand command) : command_(std::move(command)) {}
@@ -17,6 +22,8 @@ public:
 
 private:
     const ExternalCommand command_;
+    std::mutex mutex_;
+    std::set<std::string, std::less<>> asked_; ///< IMPIs whose command runs
 };
 
 } // namespace mtkey::bsf

@@ -12,9 +12,9 @@ namespace {
 
 constexpr int kBusyMilliseconds = 5000;              // another process commits within milliseconds
 constexpr std::int64_t kApplicationId = 0x6D74'6B42; // "mtkB"
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
-constexpr const char* kSchema = R"(
+constexpr const char* kVersion1 = R"(
 CREATE TABLE subscriber(
   impi TEXT PRIMARY KEY, imsi TEXT NOT NULL UNIQUE, mnc_length INTEGER NOT NULL,
   algorithm TEXT NOT NULL, k BLOB NOT NULL, opc BLOB NOT NULL, amf BLOB NOT NULL,
@@ -27,6 +27,16 @@ CREATE TABLE context(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX context_by_impi ON context(impi, deadline);
 CREATE INDEX context_by_tmpi ON context(tmpi);
+)";
+
+// entry: which of the subscribers that have had this IMPI it is, another number with each. moment:
+// when this was last written, on both clocks.
+constexpr const char* kVersion2 = R"(
+ALTER TABLE subscriber ADD COLUMN entry INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE moment(
+  one INTEGER PRIMARY KEY CHECK(one=1), boot TEXT NOT NULL, since_boot INTEGER NOT NULL,
+  latest INTEGER NOT NULL
+) STRICT;
 )";
 
 } // namespace
@@ -93,10 +103,11 @@ Result<void> Database::check_schema(bool file) {
         // One transaction: two programs that start with a new file do not meet half a schema.
         auto transaction = MTKEY_TRY(Transaction::begin(*this));
         if (MTKEY_TRY(number("SELECT count(*) FROM sqlite_schema")) == 0) {
-            MTKEY_CHECK(execute(kSchema));
+            MTKEY_CHECK(execute(kVersion1));
+            MTKEY_CHECK(execute(kVersion2));
+            MTKEY_CHECK(set_version());
             MTKEY_CHECK(
                 execute(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str()));
-            MTKEY_CHECK(execute(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str()));
         }
         return transaction.commit();
     }
@@ -104,7 +115,7 @@ Result<void> Database::check_schema(bool file) {
         return fail(Errc::ConfigInvalid,
                     "database " + name_ + " is not one of mtkey-bsf; name another file");
     }
-    if (version != kSchemaVersion) {
+    if (version < 1 || version > kSchemaVersion) {
         return fail(Errc::ConfigInvalid,
                     "database " + name_ + " has schema version " + std::to_string(version) +
                         ", this mtkey-bsf knows version " + std::to_string(kSchemaVersion) +
@@ -118,7 +129,20 @@ Result<void> Database::check_schema(bool file) {
         return fail(Errc::IoFailed,
                     "database " + name_ + " is damaged; restore a copy, or move it away");
     }
-    return {};
+    return version < kSchemaVersion ? upgrade() : Result<void>();
+}
+
+Result<void> Database::upgrade() {
+    auto transaction = MTKEY_TRY(Transaction::begin(*this));
+    if (MTKEY_TRY(number("PRAGMA user_version")) == 1) { // nobody else has done it meanwhile
+        MTKEY_CHECK(execute(kVersion2));
+        MTKEY_CHECK(set_version());
+    }
+    return transaction.commit();
+}
+
+Result<void> Database::set_version() {
+    return execute(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
 }
 
 Result<void> Database::execute(const char* sql) {
@@ -137,12 +161,16 @@ Result<std::int64_t> Database::number(const char* sql) {
     return query.number(0);
 }
 
-Result<void> Database::checkpoint() {
+Result<bool> Database::checkpoint(Busy busy) {
     const auto held = lock();
+    ::sqlite3_busy_timeout(connection_, busy == Busy::Wait ? kBusyMilliseconds : 0);
     const int code = ::sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_TRUNCATE,
                                                  nullptr, nullptr);
-    return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? Result<void>()
-                                                             : error("cannot be written");
+    ::sqlite3_busy_timeout(connection_, kBusyMilliseconds);
+    if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
+        return error("cannot be written");
+    }
+    return code == SQLITE_OK;
 }
 
 std::unexpected<Error> Database::error(std::string_view doing) const {

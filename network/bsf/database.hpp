@@ -16,6 +16,9 @@ struct sqlite3_stmt;
 
 namespace mtkey::bsf {
 
+/// What is done where another program is in the middle of something.
+enum class Busy { Wait, Leave };
+
 /// The BSF's SQLite database: subscribers with their keys, and bootstrapping contexts. Owns one
 /// connection and the lock that everybody who uses it holds.
 ///
@@ -38,8 +41,8 @@ public:
     /// Held for each use of a Query.
     [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
     /// What went to the log is moved into the file, and the log emptied: nothing that was deleted
-    /// stays in it. Takes the lock. A reader in the way is no error: the next time then.
-    [[nodiscard]] Result<void> checkpoint();
+    /// stays in it. Takes the lock. False: a reader or writer is in the way; the next time then.
+    [[nodiscard]] Result<bool> checkpoint(Busy busy = Busy::Wait);
 
 private:
     friend class Statement;
@@ -50,6 +53,8 @@ private:
     [[nodiscard]] Result<std::int64_t> number(const char* sql);
     [[nodiscard]] Result<void> prepare_use(bool file);
     [[nodiscard]] Result<void> check_schema(bool file);
+    [[nodiscard]] Result<void> upgrade();
+    [[nodiscard]] Result<void> set_version();
     [[nodiscard]] std::unexpected<Error> error(std::string_view doing) const;
 
     sqlite3* connection_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/database_file.hpp"
 
+#include "base/directory.hpp"
 #include "base/unique_fd.hpp"
 
 #include <cerrno>
@@ -34,9 +35,28 @@ Result<void> check(const std::string& path, const struct stat& status) {
     return {};
 }
 
+/// Whoever may write in it can put another database in the place of ours, or a log beside it before
+/// SQLite makes one; a sticky folder does not keep from the second.
+Result<void> check_folder(const std::string& path) {
+    const auto slash = path.rfind('/');
+    FileOps files;
+    const auto folder = Directory::open(
+        files, slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash),
+        Trust::Config);
+    if (folder) {
+        return {};
+    }
+    const auto& [code, detail, why] = folder.error();
+    return code == Errc::NotAuthorized
+               ? fail(code, "database " + path + ": its folder " + why +
+                                ", or put the database into a folder of your own")
+               : fail(code, "database " + path + ": " + why, detail);
+}
+
 } // namespace
 
 Result<void> prepare_database_file(const std::string& path, Missing missing) {
+    MTKEY_CHECK(check_folder(path));
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) {
         if (errno != ENOENT) {

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <mutex>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -20,6 +21,9 @@ namespace mtkey::bsf {
 namespace {
 
 using Deadline = std::chrono::steady_clock::time_point;
+
+constexpr auto kMostAfterKill = std::chrono::seconds(1);
+constexpr std::size_t kMostLeft = 16;
 
 struct Pipe {
     UniqueFd read;
@@ -34,7 +38,46 @@ Result<Pipe> make_pipe() {
     return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-/// Owns a child that leads its process group; the destructor leaves nothing of it.
+/// False when the time is over.
+bool wait_readable(int fd, Deadline deadline) {
+    while (true) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
+        pollfd waited{.fd = fd, .events = POLLIN, .revents = 0};
+        const int got = left.count() <= 0 ? 0 : ::poll(&waited, 1, static_cast<int>(left.count()));
+        if (got >= 0 || errno != EINTR) {
+            return got > 0;
+        }
+    }
+}
+
+/// Owns the numbers of children that did not end when they were killed: another user's by now, or
+/// in the middle of something that cannot be interrupted.
+class Left {
+public:
+    void add(pid_t pid) {
+        const std::lock_guard lock(mutex_);
+        pids_.push_back(pid);
+    }
+    /// Takes leave of those that have ended meanwhile; how many have not.
+    std::size_t reap() {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(pids_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+        return pids_.size();
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<pid_t> pids_;
+};
+
+Left& left_over() {
+    static Left left;
+    return left;
+}
+
+/// Owns a child that began as the leader of a process group; the destructor leaves nothing of both
+/// that can be killed.
 class Child {
 public:
     explicit Child(pid_t pid)
@@ -49,9 +92,12 @@ public:
     /// Kills what is left of the group and takes the child's wait status.
     int end() {
         if (pid_ > 0) {
-            // The child is not reaped yet: its number is nobody else's.
+            // The child is not reaped yet: its number is nobody else's. It may be in another group.
             ::kill(-pid_, SIGKILL);
-            while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+            ::kill(pid_, SIGKILL);
+            (void)wait_readable(ended_.get(), std::chrono::steady_clock::now() + kMostAfterKill);
+            if (::waitpid(pid_, &status_, WNOHANG) == 0) {
+                left_over().add(pid_);
             }
             pid_ = -1;
         }
@@ -111,19 +157,6 @@ private:
     posix_spawnattr_t attributes_{};
 };
 
-/// False when the time is over.
-bool wait_readable(int fd, Deadline deadline) {
-    while (true) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-            deadline - std::chrono::steady_clock::now());
-        pollfd waited{.fd = fd, .events = POLLIN, .revents = 0};
-        const int got = left.count() <= 0 ? 0 : ::poll(&waited, 1, static_cast<int>(left.count()));
-        if (got >= 0 || errno != EINTR) {
-            return got > 0;
-        }
-    }
-}
-
 Result<SecretBytes> read_output(int fd, std::size_t most, Deadline deadline) {
     SecretBytes space(most + 1);
     std::size_t used = 0;
@@ -146,6 +179,9 @@ Result<SecretBytes> read_output(int fd, std::size_t most, Deadline deadline) {
 
 Result<SecretBytes> run(const ExternalCommand& command, ByteView input) {
     const Deadline deadline = std::chrono::steady_clock::now() + command.limit;
+    if (left_over().reap() >= kMostLeft) {
+        return fail(Errc::LimitExceeded, "too many of its earlier runs cannot be ended");
+    }
     auto in = MTKEY_TRY(make_pipe());
     auto out = MTKEY_TRY(make_pipe());
     // Before there is a child: a pipe holds 4 KiB at least, and whoever reads none of it is no

@@ -20,9 +20,10 @@ struct ExternalCommand {
 
 /// Runs it once, without a shell, in a process group of its own: `input` (4 KiB at most) on stdin,
 /// what it writes to stdout is the result. It inherits our stderr and no other descriptor, an
-/// environment of PATH alone, no blocked signals. When it returns nothing of the group runs any
-/// more. Blocks; safe from several threads. Errors name the command: TimedOut, LimitExceeded,
-/// IoFailed (cannot be started, exit status not 0; never what it wrote).
+/// environment of PATH alone, no blocked signals. When it returns nothing of the group, nor the
+/// command itself, runs any more, but for what cannot be killed within a second. Blocks; safe from
+/// several threads. Errors name the command: TimedOut, LimitExceeded, IoFailed (cannot be started,
+/// exit status not 0; never what it wrote).
 Result<SecretBytes> run_command(const ExternalCommand& command, ByteView input);
 
 } // namespace mtkey::bsf

@@ -18,9 +18,9 @@ void PendingChallenges::put(std::string nonce, PendingChallenge challenge,
     const auto of_subscriber = std::ranges::count_if(
         challenges_, [&](const auto& entry) { return entry.second.impi == challenge.impi; });
     if (static_cast<std::size_t>(of_subscriber) >= kLimitPerSubscriber) {
-        challenges_.erase(oldest_locked(challenge.impi));
+        challenges_.erase(victim_locked(challenge, challenge.impi));
     } else if (challenges_.size() >= kLimit) {
-        challenges_.erase(oldest_locked(std::nullopt));
+        challenges_.erase(victim_locked(challenge, std::nullopt));
     }
     challenge.deadline = clock_.boot_now() + life;
     challenge.number = ++puts_;
@@ -60,17 +60,27 @@ void PendingChallenges::purge_locked() {
 }
 
 PendingChallenges::Map::iterator
-PendingChallenges::oldest_locked(std::optional<std::string_view> impi) {
-    auto oldest = challenges_.end();
+PendingChallenges::victim_locked(const PendingChallenge& comer,
+                                 std::optional<std::string_view> impi) {
+    const auto counts = [impi](const PendingChallenge& challenge) {
+        return !impi || challenge.impi == *impi;
+    };
+    std::map<std::string_view, std::size_t> of_peer{{comer.peer, 1}};
+    for (const auto& [nonce, challenge] : challenges_) {
+        of_peer[challenge.peer] += counts(challenge) ? 1 : 0;
+    }
+    auto victim = challenges_.end();
     for (auto it = challenges_.begin(); it != challenges_.end(); ++it) {
-        if (impi && it->second.impi != *impi) {
+        if (!counts(it->second)) {
             continue;
         }
-        if (oldest == challenges_.end() || it->second.number < oldest->second.number) {
-            oldest = it;
+        const auto more = of_peer[it->second.peer];
+        const auto most = victim == challenges_.end() ? 0 : of_peer[victim->second.peer];
+        if (more > most || (more == most && it->second.number < victim->second.number)) {
+            victim = it;
         }
     }
-    return oldest;
+    return victim;
 }
 
 } // namespace mtkey::bsf

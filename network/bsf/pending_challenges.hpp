@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -21,6 +22,7 @@ struct PendingChallenge {
     std::string username; ///< as the UE calls itself: IMPI or TMPI
     std::string tmpi;     ///< what it may call itself as well; empty: nothing
     std::string impi;
+    std::string peer; ///< who asked, by network; see peer_network()
     std::string opaque;
     bool in_advance = false; ///< by nextnonce: the opaque may be absent, there was no challenge
     aka::Rand rand{};
@@ -28,15 +30,17 @@ struct PendingChallenge {
     Secret<32> ks;
     Mode mode = Mode::GbaMe;
     std::optional<std::chrono::seconds> lifetime;
-    unsigned resynchronisations = 0; ///< on the way to this challenge
-    unsigned refusals = 0;           ///< wrong answers on the way to this challenge
+    std::optional<std::int64_t> entry; ///< as in IssuedVector
+    unsigned resynchronisations = 0;   ///< on the way to this challenge
+    unsigned refusals = 0;             ///< wrong answers on the way to this challenge
     BootTime deadline{};
     std::uint64_t number = 0; ///< in the order of put()
 };
 
 /// Owns the challenges by nonce. Each is taken out by the first answer to it, right or wrong; none
-/// lives longer than five minutes, but for a subscriber's one nonce in advance. When full the
-/// oldest goes: a flood of first requests must not keep the honest out for minutes.
+/// lives longer than five minutes, but for a subscriber's one nonce in advance. When all places, or
+/// those of the subscriber, are taken, the oldest goes of the peer that has the most of them: a
+/// flood of first requests neither ends the runs of others nor keeps them out for minutes.
 class PendingChallenges {
 public:
     static constexpr std::chrono::milliseconds kLife = std::chrono::minutes(5);
@@ -57,7 +61,9 @@ public:
 private:
     using Map = std::map<std::string, PendingChallenge, std::less<>>;
     void purge_locked();
-    Map::iterator oldest_locked(std::optional<std::string_view> impi);
+    /// Who goes when `comer` comes; `impi`: of this one's alone.
+    Map::iterator victim_locked(const PendingChallenge& comer,
+                                std::optional<std::string_view> impi);
 
     const Clock& clock_;
     mutable std::mutex mutex_;

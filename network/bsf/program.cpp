@@ -126,8 +126,9 @@ Result<void> run(const Options& options, LogLevel level) {
     ZnHandler zn(config.naf_clients, store, clock);
 
     const auto ub_server = MTKEY_TRY(http::Server::create(
-        config.ub_server,
-        [&ub](const HttpRequest& request, const http::Peer&) { return ub.handle(request); }));
+        config.ub_server, [&ub](const HttpRequest& request, const http::Peer& peer) {
+            return ub.handle(request, peer.address);
+        }));
     const auto zn_server = MTKEY_TRY(http::Server::create(
         config.zn_server, [&zn](const HttpRequest& request, const http::Peer& peer) {
             return zn.handle(request, peer);
@@ -167,6 +168,7 @@ Result<void> run(const Options& options, LogLevel level) {
     if (metrics_server != nullptr) {
         metrics_server->stop();
     }
+    MTKEY_CHECK(store.mark_time());
     log(LogLevel::Notice, "ended");
     return {};
 }

@@ -17,6 +17,9 @@ namespace mtkey::bsf {
 namespace {
 
 constexpr std::size_t kLongestKeys = 4096;
+constexpr std::int64_t kListedAtOnce = 500;
+constexpr const char* kHeading =
+    "IMSI             algorithm mode    AMF   next SQN      lifetime\n";
 
 Result<void> print(const std::string& text) {
     return write_all(STDOUT_FILENO, as_octets(text));
@@ -104,6 +107,11 @@ std::string to_line(const StoredSubscriber& subscriber) {
     return line.data();
 }
 
+Result<std::vector<StoredSubscriber>> list_part(Database& database, std::string_view after) {
+    const auto lock = database.lock();
+    return SubscriberStore(database).list(after, kListedAtOnce);
+}
+
 } // namespace
 
 Result<void> subscriber_add(const SubscriberOptions& options) {
@@ -121,22 +129,26 @@ Result<void> subscriber_add(const SubscriberOptions& options) {
 
 Result<void> subscriber_list(const SubscriberOptions& options) {
     const auto database = MTKEY_TRY(open_database(options, Missing::Refuse));
-    const auto lock = database->lock();
-    const auto list = MTKEY_TRY(SubscriberStore(*database).list());
-    if (!options.json) {
-        std::string out = list.empty() ? ""
-                                       : "IMSI             algorithm mode    AMF   next SQN      "
-                                         "lifetime\n";
-        for (const auto& subscriber : list) {
-            out += to_line(subscriber);
+    std::string out = options.json ? "[" : "";
+    std::string last;
+    while (true) {
+        // Nothing is held while somebody reads what was printed: a pager takes its time.
+        const auto part = MTKEY_TRY(list_part(*database, last));
+        if (part.empty()) {
+            break;
         }
-        return print(out);
+        for (const auto& subscriber : part) {
+            if (options.json) {
+                out.append(last.empty() ? "" : ",").append(to_json(subscriber));
+            } else {
+                out.append(last.empty() ? kHeading : "").append(to_line(subscriber));
+            }
+            last = subscriber.imsi;
+        }
+        MTKEY_CHECK(print(out));
+        out.clear();
     }
-    std::string out = "[";
-    for (const auto& subscriber : list) {
-        out.append(out.size() > 1 ? "," : "").append(to_json(subscriber));
-    }
-    return print(out + "]\n");
+    return print(out + (options.json ? "]\n" : ""));
 }
 
 Result<void> subscriber_remove(const SubscriberOptions& options) {
@@ -152,7 +164,11 @@ Result<void> subscriber_remove(const SubscriberOptions& options) {
     if (!removed) {
         return fail(Errc::NotFound, "subscriber " + options.imsi);
     }
-    MTKEY_CHECK(database->checkpoint());
+    if (!MTKEY_TRY(database->checkpoint())) {
+        std::fprintf(stderr,
+                     "mtkey-bsf: another program reads the database: what was removed stands "
+                     "in its log until a serving BSF empties it, within the hour\n");
+    }
     return print(options.json ? R"({"removed":")" + options.imsi + "\"}\n"
                               : "removed " + options.imsi + "\n");
 }

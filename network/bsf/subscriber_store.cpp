@@ -17,11 +17,11 @@ constexpr std::int64_t kSqnLimit = std::int64_t{1} << 48;
 constexpr std::int64_t kLongestLifetime = 366LL * 24 * 3600;
 
 constexpr const char* kColumns =
-    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif "
-    "FROM subscriber WHERE impi=?";
+    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif, "
+    "entry FROM subscriber WHERE impi=?";
 constexpr const char* kAll =
-    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif "
-    "FROM subscriber ORDER BY imsi";
+    "SELECT impi, imsi, mnc_length, algorithm, k, opc, amf, mode, lifetime, sqn_next, sqn_dif, "
+    "entry FROM subscriber WHERE imsi>? ORDER BY imsi LIMIT ?";
 
 bool is_imsi(std::string_view text) {
     return text.size() >= 6 && text.size() <= 15 &&
@@ -38,9 +38,10 @@ std::string impi_of(std::string_view imsi, unsigned mnc_length) {
 }
 
 SubscriberStore::SubscriberStore(Database& database)
-    : add_(database, "INSERT INTO subscriber(impi, imsi, mnc_length, algorithm, k, opc, amf, mode, "
-                     "lifetime, sqn_next, sqn_dif) VALUES(?,?,?,?,?,?,?,?,?,?,NULL) "
-                     "ON CONFLICT DO NOTHING"),
+    : add_(database,
+           "INSERT INTO subscriber(impi, imsi, mnc_length, algorithm, k, opc, amf, mode, "
+           "lifetime, sqn_next, sqn_dif, entry) VALUES(?,?,?,?,?,?,?,?,?,?,NULL,random()) "
+           "ON CONFLICT DO NOTHING"),
       remove_(database, "DELETE FROM subscriber WHERE imsi=?"),
       remove_contexts_(database, "DELETE FROM context WHERE impi IN "
                                  "(SELECT impi FROM subscriber WHERE imsi=?)"),
@@ -97,9 +98,11 @@ Result<void> SubscriberStore::set_sqn(std::string_view impi, const aka::SqnState
     return query.bind(impi).run();
 }
 
-Result<std::vector<StoredSubscriber>> SubscriberStore::list() {
+Result<std::vector<StoredSubscriber>> SubscriberStore::list(std::string_view after,
+                                                            std::int64_t most) {
     std::vector<StoredSubscriber> out;
     Query query(list_);
+    query.bind(after).bind(most);
     while (MTKEY_TRY(query.step())) {
         out.push_back(MTKEY_TRY(read(query)));
     }
@@ -148,6 +151,7 @@ Result<StoredSubscriber> SubscriberStore::read(const Query& row) const {
     if (!row.is_null(10)) {
         out.sqn.dif = dif;
     }
+    out.entry = row.number(11);
     return out;
 }
 

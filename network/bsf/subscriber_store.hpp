@@ -6,6 +6,7 @@
 #include "network/bsf/database.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct StoredSubscriber {
     aka::GbaMode mode = aka::GbaMode::GbaU;
     std::optional<std::chrono::seconds> lifetime;
     aka::SqnState sqn;
+    std::int64_t entry = 0; ///< another number for a subscriber that was removed and added again
 };
 
 /// The HSS's data. Everything here is under the database's lock, which the caller holds; what
@@ -40,8 +42,10 @@ public:
     /// written.
     [[nodiscard]] Result<StoredSubscriber> find(std::string_view impi);
     [[nodiscard]] Result<void> set_sqn(std::string_view impi, const aka::SqnState& sqn);
-    /// By IMSI.
-    [[nodiscard]] Result<std::vector<StoredSubscriber>> list();
+    /// By IMSI, those behind `after`, `most` of them: the secure heap does not hold everybody's
+    /// keys at once.
+    [[nodiscard]] Result<std::vector<StoredSubscriber>> list(std::string_view after,
+                                                             std::int64_t most);
     [[nodiscard]] Result<std::size_t> size();
 
 private:

@@ -41,6 +41,13 @@ HttpResponse answer_of(const Error& error) {
     case Errc::NotFound:
     case Errc::Rejected:
         return forbidden();
+    case Errc::RetryAfter: {
+        count(Count::NotServed);
+        log_warning("Ub request", error);
+        auto response = text_answer(503, "not served");
+        response.headers.add("Retry-After", std::to_string(error.detail));
+        return response;
+    }
     default:
         count(Count::NotServed);
         log_error("Ub request", error);

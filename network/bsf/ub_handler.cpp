@@ -8,6 +8,7 @@
 #include "network/bsf/bsf_document.hpp"
 #include "network/bsf/gba_2g.hpp"
 #include "network/bsf/metrics.hpp"
+#include "network/bsf/peer_network.hpp"
 #include "network/bsf/ub_answers.hpp"
 #include "network/bsf/ub_headers.hpp"
 
@@ -26,12 +27,12 @@ UbHandler::UbHandler(UbSettings settings, VectorSource& vectors, BootstrappingSt
       random_(random),
       pending_(clock) {}
 
-HttpResponse UbHandler::handle(const HttpRequest& request) {
+HttpResponse UbHandler::handle(const HttpRequest& request, std::string_view address) {
     try {
         if (auto response = status_fault(settings_.faults)) {
             return std::move(*response);
         }
-        auto response = dispatch(request);
+        auto response = dispatch(request, peer_network(address));
         return response ? std::move(*response) : answer_of(response.error());
     } catch (const std::exception& error) { // the secure heap may be full
         count(Count::NotServed);
@@ -40,7 +41,7 @@ HttpResponse UbHandler::handle(const HttpRequest& request) {
     }
 }
 
-Result<HttpResponse> UbHandler::dispatch(const HttpRequest& request) {
+Result<HttpResponse> UbHandler::dispatch(const HttpRequest& request, const std::string& peer) {
     if (request.target != "/") {
         return text_answer(404, "bootstrapping is done at /");
     }
@@ -51,18 +52,18 @@ Result<HttpResponse> UbHandler::dispatch(const HttpRequest& request) {
     }
     const auto authorization = MTKEY_TRY(parse_authorization(request, settings_.fqdn));
     if (authorization.first()) {
-        return begin(authorization.inputs.username);
+        return begin(authorization.inputs.username, peer);
     }
-    return answered(authorization, request.body);
+    return answered(authorization, request.body, peer);
 }
 
-Result<HttpResponse> UbHandler::begin(const std::string& username) {
+Result<HttpResponse> UbHandler::begin(const std::string& username, const std::string& peer) {
     if (!username.ends_with(kdf::kTmpiSuffix)) {
-        return challenge({username, username}, {});
+        return challenge({username, username, peer}, {});
     }
     auto impi = store_.impi_of(username);
     if (impi) {
-        return challenge({username, std::move(*impi)}, {});
+        return challenge({username, std::move(*impi), peer}, {});
     }
     if (impi.error().code != Errc::NotFound) {
         return std::unexpected(std::move(impi).error());
@@ -94,10 +95,12 @@ Result<UbHandler::Issued> UbHandler::issue(const Subscriber& subscriber, const H
     auto& pending = out.pending;
     pending.username = subscriber.username;
     pending.impi = subscriber.impi;
+    pending.peer = subscriber.peer;
     pending.opaque = std::move(opaque);
     pending.rand = vector.rand;
     pending.mode = issued.mode;
     pending.lifetime = issued.lifetime;
+    pending.entry = issued.entry;
     pending.resynchronisations = history.resynchronisations;
     pending.refusals = history.refusals;
     pending.ks = kdf::ks(vector.ck.reveal(), vector.ik.reveal());
@@ -154,7 +157,7 @@ Result<HttpResponse> UbHandler::challenge(const Subscriber& subscriber, const Hi
 }
 
 Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
-                                         std::string_view entity_body) {
+                                         std::string_view entity_body, const std::string& peer) {
     auto pending = pending_.take(answer.inputs.nonce, answer.inputs.username);
     if (!pending) {
         // Used, expired or never ours: the UE needs a fresh challenge, and learns no more than from
@@ -162,8 +165,9 @@ Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
         count(Count::RefusedNonce);
         log(LogLevel::Notice, "answer to no open challenge",
             {{"impi", masked_identity(answer.inputs.username)}});
-        return begin(answer.inputs.username);
+        return begin(answer.inputs.username, peer);
     }
+    pending->peer = peer;
     // RFC 3310 section 3.4: together with auts the password is empty.
     const ByteView password = answer.auts ? ByteView{} : pending->password.reveal();
     const auto expected = aka::digest_response(answer.inputs, password, as_octets(entity_body));
@@ -176,7 +180,7 @@ Result<HttpResponse> UbHandler::answered(const UbAuthorization& answer,
         return refuse(std::move(*pending), "response");
     }
     if (settings_.faults.has(Fault::ChallengeForever)) {
-        return challenge({pending->username, pending->impi}, {});
+        return challenge({pending->username, pending->impi, peer}, {});
     }
     return answer.auts ? resynchronise(answer, std::move(*pending))
                        : bootstrapped(answer, std::move(*pending));
@@ -191,7 +195,7 @@ Result<HttpResponse> UbHandler::resynchronise(const UbAuthorization& answer,
         return fail(Errc::Rejected, "resynchronisation");
     }
     const Resynchronisation resync{pending.rand, *answer.auts};
-    auto next = challenge({pending.username, pending.impi},
+    auto next = challenge({pending.username, pending.impi, pending.peer},
                           {pending.resynchronisations + 1, pending.refusals}, &resync);
     if (next) {
         count(Count::Resynchronisations);
@@ -211,7 +215,7 @@ Result<HttpResponse> UbHandler::refuse(PendingChallenge pending, std::string_vie
     if (pending.refusals >= kMostRefusals) {
         return fail(Errc::Rejected, "authentication");
     }
-    return challenge({pending.username, pending.impi},
+    return challenge({pending.username, pending.impi, pending.peer},
                      {pending.resynchronisations, pending.refusals + 1});
 }
 
@@ -219,6 +223,17 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                                              PendingChallenge pending) {
     const auto& faults = settings_.faults;
     const auto context = MTKEY_TRY(make_context(pending));
+    const auto added = store_.add(context, pending.entry);
+    if (!added) {
+        if (added.error().code != Errc::NotFound) {
+            return std::unexpected(added.error());
+        }
+        // Removed since, and perhaps added with other keys: the challenge is nobody's any more.
+        count(Count::RefusedNonce);
+        log(LogLevel::Notice, "answer to a challenge of a subscriber that was removed",
+            {{"impi", masked_identity(context.impi)}});
+        return begin(answer.inputs.username, pending.peer);
+    }
     auto response = answer_of(200);
     response.body =
         bsf_document(context.b_tid,
@@ -229,7 +244,7 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
         aka::digest_rspauth(answer.inputs, pending.password.reveal(), as_octets(response.body));
     std::string nextnonce;
     if (settings_.next_nonce) {
-        nextnonce = next_nonce(context, pending.opaque, context.expires - context.created);
+        nextnonce = next_nonce(context, pending);
     }
     if (!faults.has(Fault::NoRspauth)) {
         response.headers.add(
@@ -238,7 +253,6 @@ Result<HttpResponse> UbHandler::bootstrapped(const UbAuthorization& answer,
                 {.rspauth = rspauth, .cnonce = answer.inputs.cnonce, .nextnonce = nextnonce},
                 faults)));
     }
-    MTKEY_CHECK(store_.add(context));
     response.headers.add("Expires", http_date(context.expires));
     response.headers.add("Content-Type", faults.has(Fault::WrongType)
                                              ? std::string("text/html")
@@ -276,9 +290,9 @@ Result<BootstrappingContext> UbHandler::make_context(PendingChallenge& pending) 
 /// DRAFT-GAP(next-nonce): RFC 7616 section 3.5 lets a server give the next nonce; that it is a
 /// challenge of AKA, good for IMPI and new TMPI, once, as long as Ks lasts, is ours. Empty where
 /// there is no vector: the run itself is done.
-std::string UbHandler::next_nonce(const BootstrappingContext& context, const std::string& opaque,
-                                  std::chrono::seconds lifetime) {
-    auto issued = issue({context.impi, context.impi}, {}, nullptr, opaque);
+std::string UbHandler::next_nonce(const BootstrappingContext& context,
+                                  const PendingChallenge& answered) {
+    auto issued = issue({context.impi, context.impi, answered.peer}, {}, nullptr, answered.opaque);
     if (!issued) {
         log_warning("no nonce in advance", issued.error());
         return {};
@@ -286,7 +300,8 @@ std::string UbHandler::next_nonce(const BootstrappingContext& context, const std
     auto nonce = issued->nonce;
     issued->pending.tmpi = context.tmpi;
     issued->pending.in_advance = true;
-    pending_.put(std::move(issued->nonce), std::move(issued->pending), lifetime);
+    pending_.put(std::move(issued->nonce), std::move(issued->pending),
+                 context.expires - context.created);
     return nonce;
 }
 

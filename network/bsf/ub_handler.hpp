@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace mtkey::bsf {
 
@@ -49,7 +50,8 @@ public:
     UbHandler(UbSettings settings, VectorSource& vectors, BootstrappingStore& store,
               const Clock& clock, RandomSource& random);
 
-    [[nodiscard]] HttpResponse handle(const HttpRequest& request);
+    /// `address`: of the peer, as http::Peer has it. Peers share the places for open challenges.
+    [[nodiscard]] HttpResponse handle(const HttpRequest& request, std::string_view address = {});
     /// Wipes the challenges that nobody answered in time.
     void purge() { pending_.purge(); }
     [[nodiscard]] std::size_t open_challenges() const { return pending_.size(); }
@@ -60,10 +62,11 @@ private:
         unsigned resynchronisations = 0;
         unsigned refusals = 0;
     };
-    /// The Digest username and whose it is.
+    /// The Digest username, whose it is, and who asks.
     struct Subscriber {
         std::string username; ///< IMPI or TMPI
         std::string impi;
+        std::string peer;
     };
 
     struct Issued {
@@ -71,16 +74,17 @@ private:
         PendingChallenge pending;
     };
 
-    [[nodiscard]] Result<HttpResponse> dispatch(const HttpRequest& request);
-    [[nodiscard]] Result<HttpResponse> begin(const std::string& username);
+    [[nodiscard]] Result<HttpResponse> dispatch(const HttpRequest& request,
+                                                const std::string& peer);
+    [[nodiscard]] Result<HttpResponse> begin(const std::string& username, const std::string& peer);
     /// `opaque`: empty = a fresh one. `resync`: null = none.
     [[nodiscard]] Result<Issued> issue(const Subscriber& subscriber, const History& history,
                                        const Resynchronisation* resync, std::string opaque);
     [[nodiscard]] Result<HttpResponse> challenge(const Subscriber& subscriber,
                                                  const History& history,
                                                  const Resynchronisation* resync = nullptr);
-    [[nodiscard]] Result<HttpResponse> answered(const UbAuthorization& answer,
-                                                std::string_view entity_body);
+    [[nodiscard]] Result<HttpResponse>
+    answered(const UbAuthorization& answer, std::string_view entity_body, const std::string& peer);
     [[nodiscard]] Result<HttpResponse> resynchronise(const UbAuthorization& answer,
                                                      PendingChallenge challenge);
     [[nodiscard]] Result<HttpResponse> refuse(PendingChallenge challenge, std::string_view why);
@@ -88,7 +92,7 @@ private:
                                                     PendingChallenge challenge);
     [[nodiscard]] Result<BootstrappingContext> make_context(PendingChallenge& challenge);
     [[nodiscard]] std::string next_nonce(const BootstrappingContext& context,
-                                         const std::string& opaque, std::chrono::seconds lifetime);
+                                         const PendingChallenge& answered);
 
     UbSettings settings_;
     VectorSource& vectors_;

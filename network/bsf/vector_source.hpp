@@ -5,6 +5,7 @@
 #include "network/bsf/bootstrapping_store.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -17,6 +18,8 @@ struct IssuedVector {
     aka::Vector vector;
     Mode mode = Mode::GbaMe;
     std::optional<std::chrono::seconds> lifetime; ///< of Ks; nothing = the BSF's policy
+    /// Which subscriber of our database it was made for; nothing = the HSS is somebody else's.
+    std::optional<std::int64_t> entry{};
 };
 
 /// What a card that was out of sync answered, to which challenge.
@@ -31,7 +34,8 @@ class VectorSource {
 public:
     virtual ~VectorSource() = default;
     /// A vector whose SQN no other has, ever; with `resync` one above the card's SQN_MS. NotFound
-    /// for a stranger, Rejected when the MAC-S of `resync` does not hold.
+    /// for a stranger, Rejected when the MAC-S of `resync` does not hold, RetryAfter (detail:
+    /// seconds) while another call for the same subscriber takes its time.
     [[nodiscard]] virtual Result<IssuedVector>
     next_vector(std::string_view impi, const Resynchronisation* resync = nullptr) = 0;
 };

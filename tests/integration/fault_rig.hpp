@@ -69,7 +69,7 @@ private:
     fakes::ManualClock clock_{"2029-12-31T12:00:00Z"};
     SystemRandom random_;
     bsf::AuthenticationCentre centre_;
-    bsf::BootstrappingStore store_{clock_};
+    bsf::BootstrappingStore store_{centre_.database(), clock_, "memory"};
     bsf::UbHandler ub_;
     testbed::Card card_;
     FaultyReader reader_{card_};

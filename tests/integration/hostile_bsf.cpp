@@ -78,7 +78,7 @@ const std::string& HostileRig::fqdn() {
 
 HostileRig::HostileRig(const std::string& mode, bool card_has_gba)
     : centre_(Network::subscribers(mode), random_),
-      store_(bsf_clock),
+      store_(centre_.database(), bsf_clock, "memory"),
       ub_({.fqdn = fqdn(), .lifetime = std::chrono::hours(24), .gba_u = {}}, centre_, store_,
           bsf_clock, random_),
       card_(Network::make_card(card_has_gba, "000000000000")),

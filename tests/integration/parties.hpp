@@ -148,7 +148,7 @@ struct Network {
     fakes::ManualClock clock{"2029-12-31T12:00:00Z"};
     fakes::FixedRandom random; ///< of the BSF
     bsf::AuthenticationCentre centre;
-    bsf::BootstrappingStore store{clock};
+    bsf::BootstrappingStore store{centre.database(), clock, "memory"};
     bsf::UbHandler ub;
     CardInReader reader;
     uicc::MappedChannel mapped;

@@ -333,14 +333,22 @@ def command_line(lab):
                   for key in (K, OPC) for secret in (key.hex().encode(), base64.b64encode(key).lower())),
           "list shows no key")
 
+    many(lab, add, keys)
+
     # Beside a BSF that serves: what is added counts at once, and what is removed ends with its contexts.
     lab.start('database = "cli.db"')
     config = ["--config", lab.path("bsf.toml")]
     ue = lab.ue(0)
     b_tid, _ = ue.bootstrap("subscriber of the database")
+    late = lab.ue(0)
+    challenge = late.challenge_of(late.first()[0])
+    kind, res = late.card_answer(challenge)
+    check(kind == "res", "a challenge is open", kind)
     done = lab.subscriber("remove", SUBSCRIBERS[0][0], *config, "--json")
     check(json.loads(done.stdout) == {"removed": SUBSCRIBERS[0][0]}, "remove", done)
     check(lab.ue(0).first()[0].status == 403, "a removed subscriber gets no challenge")
+    answer = late.get(late.authorization(challenge, res)[0])[0]
+    check(answer.status == 403, "and the open one is nobody's any more", answer.status)
     check(lab.naf().ask(b_tid)[0] == 404, "and its B-TID is gone")
     done = lab.subscriber("remove", SUBSCRIBERS[0][0], *config)
     check(done.returncode == 5 and SUBSCRIBERS[0][0].encode() in done.stderr, "remove twice", done)
@@ -358,6 +366,26 @@ def command_line(lab):
     for row in json.loads(lab.subscriber("list", *where, "--json").stdout):
         lab.subscriber("remove", row["imsi"], *where)
     check(not stands_in_a_file(K) and not stands_in_a_file(OPC), "what was removed is in no file")
+
+
+def many(lab, add, keys):
+    """More subscribers than the secure heap has room for the keys of."""
+    path, count = lab.path("many.db"), 20000
+    lab.subscriber(*[path if argument == lab.path("cli.db") else argument for argument in add], keys=keys)
+    with sqlite3.connect(path) as database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute("SELECT * FROM subscriber").fetchone())
+        imsis = [f"00102{number:010}" for number in range(count)]
+        rows = [row | {"imsi": imsi, "impi": imsi + "@ims.mnc002.mcc001.3gppnetwork.org"} for imsi in imsis]
+        database.executemany(f"INSERT INTO subscriber({','.join(row)}) VALUES({','.join(':' + name for name in row)})",
+                             rows)
+    database.close()
+    listed = lab.subscriber("list", "--database", path, "--json")
+    check(listed.returncode == 0, "list --json of many", listed.stderr)
+    imsis.insert(0, row["imsi"])
+    check([one["imsi"] for one in json.loads(listed.stdout or b"[]")] == imsis, "list --json of many: each once, in order")
+    lines = lab.subscriber("list", "--database", path).stdout.decode().splitlines()
+    check([line.split()[0] for line in lines] == ["IMSI", *imsis], "list of many: one heading, each once", len(lines))
 
 
 def main(program):

@@ -130,7 +130,7 @@ public:
     fakes::ManualClock clock{"2029-12-31T12:00:00Z"};
     SystemRandom random;
     bsf::AuthenticationCentre centre;
-    bsf::BootstrappingStore store{clock};
+    bsf::BootstrappingStore store{centre.database(), clock, "memory"};
     bsf::UbHandler ub;
     testbed::Card card;
     std::uint32_t insertions = 1;

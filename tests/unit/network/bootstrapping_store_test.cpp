@@ -91,6 +91,31 @@ TEST_F(BootstrappingStoreTest, FullRefusesUntilSomethingEnds) {
     EXPECT_EQ(store.count().value(), 1u);
 }
 
+TEST_F(BootstrappingStoreTest, BtidOfAnotherIsLeftAlone) {
+    auto first = context("a", "x", hours(1));
+    first.tmpi = "t";
+    first.ks.reveal_writable()[0] = 0x5A;
+    ASSERT_TRUE(store.add(first));
+    const auto refused = store.add(context("a", "y", hours(2)));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::IoFailed);
+    const auto found = store.find("a");
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->impi, "x");
+    EXPECT_EQ(found->ks.reveal()[0], 0x5A);
+    EXPECT_EQ(store.impi_of("t").value(), "x");
+}
+
+TEST_F(BootstrappingStoreTest, BtidOfTheSameSubscriberIsThatOfItsLatestRun) {
+    ASSERT_TRUE(store.add(context("a", "x", hours(1))));
+    auto second = context("a", "x", hours(2));
+    second.ks.reveal_writable()[0] = 0x5A;
+    ASSERT_TRUE(store.add(second));
+    EXPECT_EQ(store.find("a")->ks.reveal()[0], 0x5A);
+    EXPECT_EQ(store.find("a")->expires, second.expires);
+    EXPECT_EQ(store.count().value(), 1u);
+}
+
 TEST_F(BootstrappingStoreTest, FindGivesACopyWithTheSameKs) {
     auto added = context("a", "x", hours(1));
     added.ks.reveal_writable()[0] = 0x5A;

@@ -38,8 +38,9 @@ protected:
     // One day before the lifetime of the example ends.
     fakes::ManualClock clock{"2029-12-31T12:00:00Z"};
     fakes::FixedRandom random;
+    const std::unique_ptr<Database> home = Database::in_memory();
     std::unique_ptr<AuthenticationCentre> centre;
-    BootstrappingStore store{clock};
+    BootstrappingStore store{*home, clock, "memory"};
     std::unique_ptr<UbHandler> ub;
 
     static std::string subscriber(const vectors::Json& milenage, std::string_view imsi,
@@ -50,6 +51,11 @@ protected:
                std::string(milenage["sqn"]) + "\"\nmode = \"" + std::string(mode) + "\"\n" +
                std::string(extra) + "\n";
     }
+    void change(const char* sql) const {
+        const auto lock = home->lock();
+        Statement statement(*home, sql);
+        ASSERT_TRUE(Query(statement).run());
+    }
     /// `others`: more [[subscriber]] tables.
     void start(std::string_view mode, const UbSettings& changes = {}, std::string_view extra = {},
                std::string_view others = {}) {
@@ -57,7 +63,10 @@ protected:
                                mode, extra);
         auto subscribers = aka::parse_subscribers(file + std::string(others), "subscribers.toml");
         ASSERT_TRUE(subscribers) << describe(subscribers.error());
-        centre = std::make_unique<AuthenticationCentre>(std::move(*subscribers), random);
+        change("DELETE FROM subscriber");
+        ASSERT_TRUE(import_subscribers(*home, *subscribers));
+        centre =
+            std::make_unique<AuthenticationCentre>(*home, aka::SqnScheme::FixedInd, clock, random);
         UbSettings settings = changes;
         settings.fqdn = fqdn;
         ub = std::make_unique<UbHandler>(settings, *centre, store, clock, random);

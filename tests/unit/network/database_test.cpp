@@ -12,6 +12,7 @@
 #include <iterator>
 #include <mutex>
 #include <set>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -46,11 +47,34 @@ protected:
         return refused ? Error{} : refused.error();
     }
     /// As somebody with another program would.
-    void change(const char* sql) const {
+    void change_file(const char* sql) const {
         const auto database = open();
         const auto lock = database->lock();
         Statement statement(*database, sql);
         ASSERT_TRUE(Query(statement).run());
+    }
+    /// A key that a test looks for.
+    static constexpr std::array<std::uint8_t, 16> kPattern{0xC0, 0xFF, 0xEE, 0x12, 0x34, 0x56,
+                                                           0x78, 0x9A, 0xBC, 0xDE, 0xF0, 0x11,
+                                                           0x22, 0x33, 0x44, 0x55};
+    bool stands_in_a_file() const {
+        for (const auto* suffix : {"", "-wal", "-journal", "-shm"}) {
+            std::ifstream file(path + suffix, std::ios::binary);
+            const std::string all{std::istreambuf_iterator<char>(file), {}};
+            if (all.find(as_text(kPattern)) != std::string::npos) {
+                return true;
+            }
+        }
+        return false;
+    }
+    /// So many subscribers, with keys that are not the pattern.
+    std::string others(int count) const {
+        std::string out;
+        for (int i = 0; i < count; ++i) {
+            out += subscriber(
+                milenage, "00101" + std::to_string(10000000000 + i * 50000001L).substr(1), "gba-u");
+        }
+        return out;
     }
     std::uint64_t sqn_of(const IssuedVector& issued) const {
         const auto algorithm =
@@ -102,6 +126,36 @@ TEST_F(DatabaseTest, OpenToOthersIsRefused) {
     EXPECT_THAT(refusal().context, HasSubstr(path + "-wal"));
 }
 
+TEST_F(DatabaseTest, FolderThatOthersMayWriteIsRefused) {
+    const auto shared = folder.file("shared");
+    ASSERT_TRUE(std::filesystem::create_directory(shared));
+    for (const mode_t mode : {0770U, 0707U, 0777U, 01777U}) {
+        ASSERT_EQ(::chmod(shared.c_str(), mode), 0);
+        const auto refused = Database::open(shared + "/bsf.db");
+        ASSERT_FALSE(refused) << std::oct << mode;
+        EXPECT_EQ(refused.error().code, Errc::NotAuthorized);
+        EXPECT_THAT(refused.error().context,
+                    AllOf(HasSubstr(shared + "/bsf.db"), HasSubstr("its folder " + shared + " is"),
+                          HasSubstr("chmod go-w"), HasSubstr("folder of your own")));
+        EXPECT_TRUE(std::filesystem::is_empty(shared)) << "nothing was made there";
+    }
+    ASSERT_EQ(::chmod(shared.c_str(), 0755), 0);
+    EXPECT_TRUE(Database::open(shared + "/bsf.db"));
+}
+
+TEST_F(DatabaseTest, FolderOfAnotherUserIsRefused) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a folder away";
+    }
+    const auto theirs = folder.file("theirs");
+    ASSERT_TRUE(std::filesystem::create_directory(theirs));
+    ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
+    ASSERT_EQ(::chmod(theirs.c_str(), 0700), 0);
+    const auto refused = Database::open(theirs + "/bsf.db");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::NotAuthorized);
+}
+
 TEST_F(DatabaseTest, LinkAndFolderAreRefused) {
     open().reset();
     const auto link = folder.file("link.db");
@@ -113,15 +167,53 @@ TEST_F(DatabaseTest, LinkAndFolderAreRefused) {
 
 TEST_F(DatabaseTest, NewerSchemaIsRefusedAndNotTouched) {
     open().reset();
-    change("PRAGMA user_version=2");
+    change_file("PRAGMA user_version=3");
     EXPECT_EQ(refusal().code, Errc::ConfigInvalid);
-    EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("version 2"),
-                                         HasSubstr("knows version 1"), HasSubstr("newer")));
+    EXPECT_THAT(refusal().context, AllOf(HasSubstr(path), HasSubstr("version 3"),
+                                         HasSubstr("knows version 2"), HasSubstr("newer")));
+}
+
+/// The schema of version 1, as it was.
+constexpr const char* kVersion1 = R"(
+CREATE TABLE subscriber(
+  impi TEXT PRIMARY KEY, imsi TEXT NOT NULL UNIQUE, mnc_length INTEGER NOT NULL,
+  algorithm TEXT NOT NULL, k BLOB NOT NULL, opc BLOB NOT NULL, amf BLOB NOT NULL,
+  mode TEXT NOT NULL, lifetime INTEGER, sqn_next INTEGER NOT NULL, sqn_dif INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE context(
+  b_tid TEXT PRIMARY KEY, impi TEXT NOT NULL, tmpi TEXT NOT NULL, rand BLOB NOT NULL, ks BLOB NOT NULL,
+  mode TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, deadline INTEGER NOT NULL,
+  boot TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX context_by_impi ON context(impi, deadline);
+CREATE INDEX context_by_tmpi ON context(tmpi);
+INSERT INTO subscriber VALUES('001010123456789@ims.mnc001.mcc001.3gppnetwork.org',
+  '001010123456789', 2, 'milenage', zeroblob(16), zeroblob(16), x'8000', 'gba-u', NULL, 7, NULL);
+PRAGMA application_id=1836346178;
+PRAGMA user_version=1;
+)";
+
+TEST_F(DatabaseTest, DatabaseOfVersion1IsMadeOneOfTheProgramsOwn) {
+    sqlite3* old = nullptr;
+    ASSERT_EQ(::sqlite3_open(path.c_str(), &old), SQLITE_OK);
+    ASSERT_EQ(::sqlite3_exec(old, kVersion1, nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(::sqlite3_close(old), SQLITE_OK);
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    for (int i = 0; i < 2; ++i) { // once only
+        const auto database = open();
+        ASSERT_TRUE(database);
+        random.push(Bytes(16, 1));
+        AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
+        const auto issued = auc.next_vector("001010123456789@ims.mnc001.mcc001.3gppnetwork.org");
+        ASSERT_TRUE(issued);
+        BootstrappingStore contexts(*database, clock, "boot");
+        EXPECT_TRUE(contexts.add(context("a", hours(1)), issued->entry));
+    }
 }
 
 TEST_F(DatabaseTest, DatabaseOfAnotherProgramIsRefused) {
     open().reset();
-    change("PRAGMA application_id=7");
+    change_file("PRAGMA application_id=7");
     EXPECT_THAT(refusal().context, HasSubstr("not one of mtkey-bsf"));
     std::ofstream(path, std::ios::trunc)
         << "this is a text, and longer than SQLite's own header of "
@@ -134,7 +226,7 @@ TEST_F(DatabaseTest, DamagedPagesAreRefused) {
     {
         const auto database = open();
         ASSERT_TRUE(import_subscribers(*database, subscribers()));
-        ASSERT_TRUE(database->checkpoint());
+        ASSERT_TRUE(database->checkpoint().value());
     }
     const auto size = std::filesystem::file_size(path);
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -282,6 +374,58 @@ TEST_F(DatabaseTest, RebootWithTheClockSetBackGivesNoMoreThanTheLifetime) {
     EXPECT_FALSE(after.find("a"));
 }
 
+TEST_F(DatabaseTest, RebootWithTheClockBehindTheDatabaseEndsTheContexts) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("a", hours(2))));
+        clock.advance(hours(1));
+        ASSERT_TRUE(before.mark_time());
+    }
+    // Ten hours later, long after the end of "a": but the clock says half past.
+    fakes::ManualClock later(format_utc(clock.utc_now() - std::chrono::minutes(30)),
+                             std::chrono::seconds(10));
+    {
+        const auto database = open();
+        BootstrappingStore after(*database, later, "boot-2");
+        ASSERT_TRUE(after.resume());
+        EXPECT_FALSE(after.find("a"));
+        EXPECT_EQ(after.count().value(), 0u);
+        auto fresh = context("b", hours(2));
+        fresh.created = later.utc_now();
+        fresh.expires = fresh.created + hours(2);
+        fresh.deadline = later.boot_now() + hours(2);
+        ASSERT_TRUE(after.add(fresh));
+        EXPECT_TRUE(after.find("b")) << "what is new is judged by the clock of now";
+    }
+    // The clock goes on from there: nothing of the other one ends these contexts.
+    fakes::ManualClock third(format_utc(later.utc_now() + std::chrono::minutes(1)),
+                             std::chrono::seconds(10));
+    const auto database = open();
+    BootstrappingStore after(*database, third, "boot-3");
+    ASSERT_TRUE(after.resume());
+    EXPECT_TRUE(after.find("b"));
+}
+
+TEST_F(DatabaseTest, RebootsGiveNoMoreThanWhatWasLeft) {
+    {
+        const auto database = open();
+        BootstrappingStore before(*database, clock, "boot-1");
+        ASSERT_TRUE(before.add(context("a", hours(4))));
+        clock.advance(hours(3));
+        clock.jump_utc(-hours(3)); // and stays wrong
+        ASSERT_TRUE(before.purge()) << "marks the time once an hour";
+    }
+    fakes::ManualClock later(format_utc(clock.utc_now() + std::chrono::minutes(1)),
+                             std::chrono::seconds(10));
+    const auto database = open();
+    BootstrappingStore after(*database, later, "boot-2");
+    ASSERT_TRUE(after.resume());
+    EXPECT_TRUE(after.find("a"));
+    later.advance(hours(1));
+    EXPECT_FALSE(after.find("a"));
+}
+
 TEST_F(DatabaseTest, TamperedSubscriberRowsAreNotUsed) {
     const std::vector<const char*> changes{
         "UPDATE subscriber SET k=x'00'",
@@ -304,7 +448,7 @@ TEST_F(DatabaseTest, TamperedSubscriberRowsAreNotUsed) {
             const auto database = open();
             ASSERT_TRUE(import_subscribers(*database, subscribers()));
         }
-        change(tampering);
+        change_file(tampering);
         const auto database = open();
         AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
         const auto refused = auc.next_vector(impi);
@@ -331,7 +475,7 @@ TEST_F(DatabaseTest, TamperedContextRowsAreNotUsed) {
             BootstrappingStore contexts(*database, clock, "boot");
             ASSERT_TRUE(contexts.add(context("a", hours(2))));
         }
-        change(tampering);
+        change_file(tampering);
         const auto database = open();
         BootstrappingStore contexts(*database, clock, "boot");
         const auto refused = contexts.find("a");
@@ -348,7 +492,7 @@ TEST_F(DatabaseTest, AWrongDatabaseIsNotTheSubscribersFault) {
     UbSettings settings;
     settings.fqdn = fqdn;
     ub = std::make_unique<UbHandler>(settings, own, contexts, clock, random);
-    change("UPDATE subscriber SET mode='gba'");
+    change_file("UPDATE subscriber SET mode='gba'");
     const auto response = ask();
     EXPECT_EQ(response.status, 503u);
     EXPECT_EQ(response.body, "not served\n");
@@ -358,20 +502,100 @@ TEST_F(DatabaseTest, WhatWasDeletedIsInNoFile) {
     const auto database = open();
     BootstrappingStore contexts(*database, clock, "boot");
     auto added = context("a", hours(1));
-    const Bytes pattern{0xC0, 0xFF, 0xEE, 0x12, 0x34, 0x56, 0x78, 0x9A,
-                        0xBC, 0xDE, 0xF0, 0x11, 0x22, 0x33, 0x44, 0x55};
-    std::ranges::copy(pattern, added.ks.reveal_writable().begin());
+    std::ranges::copy(kPattern, added.ks.reveal_writable().begin());
     ASSERT_TRUE(contexts.add(added));
-    const auto found_in = [&](const char* suffix) {
-        std::ifstream file(path + suffix, std::ios::binary);
-        const std::string all{std::istreambuf_iterator<char>(file), {}};
-        return all.find(std::string(as_text(pattern))) != std::string::npos;
-    };
-    EXPECT_TRUE(found_in("") || found_in("-wal")) << "this test looks in the right place";
+    EXPECT_TRUE(stands_in_a_file()) << "this test looks in the right place";
     clock.advance(hours(1));
     ASSERT_TRUE(contexts.purge());
-    EXPECT_FALSE(found_in(""));
-    EXPECT_FALSE(found_in("-wal"));
+    EXPECT_FALSE(stands_in_a_file());
+}
+
+/// How many subscribers stay beside the one that goes.
+class RemovedSubscriber : public DatabaseTest, public testing::WithParamInterface<int> {};
+
+TEST_P(RemovedSubscriber, IsInNoFile) {
+    auto list = aka::parse_subscribers(
+                    subscriber(milenage, "001015000000000", "gba-u") + others(GetParam()), "x")
+                    .value();
+    list.front().keys.k = Secret<16>(kPattern);
+    list.front().keys.opc = Secret<16>(kPattern);
+    const auto gone = impi_of("001015000000000", 2);
+    auto database = open();
+    ASSERT_TRUE(import_subscribers(*database, list));
+    AuthenticationCentre auc(*database, aka::SqnScheme::FixedInd, clock, random);
+    for (int i = 0; i < 3; ++i) { // its row is written again with each vector
+        random.push(Bytes(16, 1));
+        ASSERT_TRUE(auc.next_vector(gone));
+    }
+    ASSERT_TRUE(stands_in_a_file()) << "this test looks in the right place";
+    {
+        const auto other = open(); // as `subscriber remove` beside a serving BSF
+        {
+            const auto lock = other->lock();
+            auto transaction = Transaction::begin(*other);
+            ASSERT_TRUE(SubscriberStore(*other).remove("001015000000000").value());
+            ASSERT_TRUE(transaction->commit());
+        }
+        EXPECT_TRUE(other->checkpoint().value());
+    }
+    EXPECT_FALSE(stands_in_a_file());
+    if (GetParam() > 0) { // and what is written next brings nothing back
+        random.push(Bytes(16, 1));
+        ASSERT_TRUE(auc.next_vector(impi_of("001010000000000", 2)));
+        EXPECT_FALSE(stands_in_a_file());
+    }
+}
+
+TEST_P(RemovedSubscriber, IsInNoFileAfterTheEnd) {
+    auto list = aka::parse_subscribers(
+                    subscriber(milenage, "001015000000000", "gba-u") + others(GetParam()), "x")
+                    .value();
+    list.front().keys.k = Secret<16>(kPattern);
+    {
+        const auto database = open();
+        ASSERT_TRUE(import_subscribers(*database, list));
+        const auto lock = database->lock();
+        ASSERT_TRUE(SubscriberStore(*database).remove("001015000000000").value());
+    }
+    EXPECT_FALSE(stands_in_a_file());
+}
+
+INSTANTIATE_TEST_SUITE_P(Others, RemovedSubscriber, testing::Values(0, 1, 30, 200));
+
+TEST_F(DatabaseTest, ContextThatMadeRoomIsInNoFile) {
+    const auto database = open();
+    BootstrappingStore contexts(*database, clock, "boot");
+    ASSERT_TRUE(contexts.purge()); // what is done at the start is done
+    auto added = context("first", hours(1));
+    std::ranges::copy(kPattern, added.ks.reveal_writable().begin());
+    ASSERT_TRUE(contexts.add(added));
+    for (std::size_t i = 0; i < BootstrappingStore::kLimitPerSubscriber; ++i) {
+        ASSERT_TRUE(contexts.add(context(std::to_string(i), hours(2))));
+    }
+    ASSERT_FALSE(contexts.find("first"));
+    ASSERT_TRUE(contexts.purge());
+    EXPECT_FALSE(stands_in_a_file());
+}
+
+TEST_F(DatabaseTest, LogIsEmptiedWhenTheReaderInTheWayIsGone) {
+    const auto database = open();
+    BootstrappingStore contexts(*database, clock, "boot");
+    auto added = context("a", hours(1));
+    std::ranges::copy(kPattern, added.ks.reveal_writable().begin());
+    ASSERT_TRUE(contexts.add(added));
+    {
+        sqlite3* reader = nullptr;
+        ASSERT_EQ(::sqlite3_open(path.c_str(), &reader), SQLITE_OK);
+        ASSERT_EQ(::sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM context", nullptr, nullptr,
+                                 nullptr),
+                  SQLITE_OK);
+        clock.advance(hours(1));
+        ASSERT_TRUE(contexts.purge());
+        EXPECT_TRUE(stands_in_a_file()) << "somebody still reads it";
+        ASSERT_EQ(::sqlite3_close(reader), SQLITE_OK);
+    }
+    ASSERT_TRUE(contexts.purge()) << "though nothing has expired since";
+    EXPECT_FALSE(stands_in_a_file());
 }
 
 TEST_F(DatabaseTest, ARemovedSubscriberTakesItsContextsAlong) {

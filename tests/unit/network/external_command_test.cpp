@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/bsf/external_command.hpp"
 
+#include "base/file.hpp"
 #include "base/unique_fd.hpp"
 #include "network/bsf/command_vectors.hpp"
 #include "unit/network/bsf_fixture.hpp"
@@ -11,7 +12,9 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 namespace mtkey::bsf {
@@ -102,6 +105,24 @@ TEST(ExternalCommandTest, HangingOnesAreKilledWithTheirChildren) {
     }
 }
 
+TEST(ExternalCommandTest, OneThatLeftItsGroupIsKilledToo) {
+    const TemporaryFolder folder;
+    const auto pid = folder.file("pid");
+    // Into the group of this test, which runs in the same session.
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(error_of({.arguments = {"/usr/bin/perl", "-e",
+                                      "setpgrp(0, getpgrp(getppid())) or exit 1; "
+                                      "open(F, '>', '" +
+                                          pid + "'); print F $$; close F; close STDOUT; sleep 20"}})
+                  .code,
+              Errc::TimedOut);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+    pid_t left = 0;
+    std::ifstream(pid) >> left;
+    ASSERT_GT(left, 1);
+    EXPECT_EQ(::kill(left, 0), -1) << "ended, and reaped";
+}
+
 TEST(ExternalCommandTest, HugeOutputIsCutOff) {
     auto command = shell("while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done");
     command.most_output = 100;
@@ -165,6 +186,36 @@ TEST_F(CommandVectorsTest, WhatUesSeeOfFailures) {
         EXPECT_EQ(response.status, 503u) << script;
         EXPECT_EQ(response.body, "not served\n") << script;
     }
+}
+
+TEST_F(CommandVectorsTest, OneRunForASubscriberAtATime) {
+    // The command says that it has begun, and goes on when the test says so. Open in both
+    // directions: the test waits for nobody at the other end.
+    const auto begun = folder.file("begun");
+    const auto go = folder.file("go");
+    ASSERT_EQ(::mkfifo(begun.c_str(), 0600), 0);
+    ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+    const UniqueFd has_begun(::open(begun.c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd goes_on(::open(go.c_str(), O_RDWR | O_CLOEXEC));
+    use("read asked; case $asked in *" + impi + "*) echo >" + begun + "; read x <" + go +
+        ";; esac; echo '" + answer_of_example() + "'");
+    random.push_hex(std::string(constants["opaque"]));
+    HttpResponse slow;
+    std::thread first([&] { slow = ask(); });
+    pollfd waited{.fd = has_begun.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&waited, 1, 10'000), 1);
+
+    const auto second = ask();
+    EXPECT_EQ(second.status, 503u);
+    EXPECT_EQ(header_of(second, "Retry-After"), "1");
+    EXPECT_EQ(second.body, "not served\n");
+    EXPECT_TRUE(vectors_->next_vector("other@example.org")) << "others are served";
+
+    EXPECT_TRUE(write_all(goes_on.get(), as_octets("\n")));
+    first.join();
+    EXPECT_EQ(slow.status, 401u);
+    EXPECT_TRUE(write_all(goes_on.get(), as_octets("\n")));
+    EXPECT_TRUE(vectors_->next_vector(impi)) << "the next one has its turn";
 }
 
 TEST_F(CommandVectorsTest, ErrorsOfTheAnswerNameTheCommand) {

@@ -116,6 +116,19 @@ INSTANTIATE_TEST_SUITE_P(Modes, WorkedExample, testing::ValuesIn(kModes),
 
 class UbHandlerTest : public BsfTest {
 protected:
+    /// As another process does.
+    void remove_subscriber() const {
+        const auto lock = home->lock();
+        SubscriberStore subscribers(*home);
+        ASSERT_TRUE(subscribers.remove(std::string(example["identities"]["imsi"])).value());
+    }
+    /// The subscriber is removed, and added again with `mode`, while the BSF serves.
+    void add_anew(std::string_view mode) const {
+        remove_subscriber();
+        const auto list = aka::parse_subscribers(
+            subscriber(example["milenage"], std::string(example["identities"]["imsi"]), mode), "x");
+        ASSERT_TRUE(import_subscribers(*home, list.value()));
+    }
     /// AUTS of the example, with the response to the challenge of the mode.
     std::string auts_answer(const HttpResponse& challenge) const {
         return answer(challenge, {}, std::string(example["resync"]["auts_b64"]));
@@ -347,6 +360,17 @@ TEST_F(UbHandlerTest, ChallengeOfOneSubscriberIsNotForAnother) {
         << "the owner's is still open";
 }
 
+TEST_F(UbHandlerTest, RandThatRepeatsDoesNotTakeTheBtidOfAnother) {
+    start("gba-me", {}, {}, subscriber(example["milenage"], "001010000000002", "gba-me"));
+    const std::string other = "001010000000002@ims.mnc001.mcc001.3gppnetwork.org";
+    const auto b_tid = bootstrap(1, false);
+    random.push(Bytes(16, 1));
+    random.push(Bytes(16, 2));
+    const auto challenge = ask(other);
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, false), {}, other)).status, 503u);
+    EXPECT_EQ(store.find(b_tid)->impi, impi);
+}
+
 TEST_F(UbHandlerTest, TwoChallengesOfOneSubscriberAreBothOpen) {
     start("gba-me");
     next_of_example();
@@ -415,6 +439,40 @@ TEST_F(UbHandlerTest, FloodOfFirstRequestsIsBounded) {
     EXPECT_EQ(ub->open_challenges(), 0u);
 }
 
+TEST_F(UbHandlerTest, FloodsOfFirstRequestsDoNotEndTheRunOfAnother) {
+    std::string others;
+    std::vector<std::string> impis{impi};
+    for (int i = 0; i < 200; ++i) {
+        const auto imsi = "0010100000" + std::to_string(10000 + i);
+        others += subscriber(example["milenage"], imsi, "gba-me");
+        impis.push_back(imsi + "@ims.mnc001.mcc001.3gppnetwork.org");
+    }
+    start("gba-me", {}, {}, others);
+    const auto first_request = [&](const std::string& name, std::string_view address) {
+        HttpRequest request;
+        request.headers.add("Authorization", "Digest username=\"" + name + "\", realm=\"" + fqdn +
+                                                 "\", nonce=\"\", uri=\"/\", response=\"\"");
+        return ub->handle(request, address);
+    };
+    next_of_example();
+    const auto honest = first_request(impi, "192.0.2.1:1000");
+    for (int i = 0; i < 3000; ++i) {
+        const auto stranger =
+            "00101" + std::to_string(8000000000 + i) + "@ims.mnc001.mcc001.3gppnetwork.org";
+        ASSERT_EQ(first_request(stranger, "192.0.2.2:1").status, 403u);
+    }
+    EXPECT_EQ(ub->open_challenges(), 1u) << "strangers take no place";
+    for (std::size_t i = 0; i < 5 * impis.size(); ++i) { // his own IMPI among them
+        random.push(Bytes(14, 7));
+        random.push(Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
+        random.push(Bytes(16, 8));
+        const auto port = std::to_string(1000 + i);
+        ASSERT_EQ(first_request(impis[i % impis.size()], "192.0.2.2:" + port).status, 401u);
+    }
+    EXPECT_EQ(ub->open_challenges(), PendingChallenges::kLimit);
+    EXPECT_EQ(send(answer(honest, res_for(honest, false))).status, 200u);
+}
+
 // TS 33.220 clauses 4.5.2 and B.4: the TMPI in the Digest, the IMPI in the keys.
 TEST_P(WorkedExample, ATmpiStandsForItsImpi) {
     start(GetParam().mode);
@@ -456,6 +514,28 @@ TEST_P(WorkedExample, AnUnknownTmpiIsAskedForTheImpi) {
     EXPECT_EQ(ub->open_challenges(), 0u);
     EXPECT_TRUE(random.finished()) << "no vector was spent";
     bootstrap(1, std::string_view(GetParam().mode) == "gba-u"); // with the IMPI, as the UE goes on
+}
+
+TEST_F(UbHandlerTest, ChallengeEndsWithItsSubscriber) {
+    start("gba-me");
+    next_of_example();
+    const auto challenge = ask();
+    remove_subscriber();
+    EXPECT_EQ(send(answer(challenge, res_for(challenge, false))).status, 403u);
+    EXPECT_EQ(store.count().value(), 0u);
+}
+
+TEST_F(UbHandlerTest, ChallengeIsNotThatOfASubscriberAddedAnew) {
+    start("gba-me");
+    next_of_example();
+    const auto challenge = ask();
+    add_anew("gba-u");
+    next_second();
+    const auto fresh = send(answer(challenge, res_for(challenge, false)));
+    EXPECT_EQ(fresh.status, 401u);
+    EXPECT_THAT(header_of(fresh, "WWW-Authenticate"), HasSubstr(kOpaque2));
+    EXPECT_EQ(store.count().value(), 0u);
+    EXPECT_EQ(send(answer(fresh, res_for(fresh, true))).status, 200u);
 }
 
 class UbOptions : public UbHandlerTest {
@@ -506,6 +586,31 @@ TEST_F(UbOptions, NextNonceStartsTheNextRunAtOnce) {
             }
         }
     }
+}
+
+TEST_F(UbOptions, NextNonceEndsWithItsSubscriber) {
+    start("gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x33));
+    const auto nonce = nextnonce_of(send(answer(challenge, res_for(challenge, false))));
+    remove_subscriber();
+    EXPECT_EQ(send(answer_in_advance(nonce, false, impi, "")).status, 403u);
+    EXPECT_EQ(store.count().value(), 0u);
+}
+
+TEST_F(UbOptions, NextNonceUnderATmpiEndsWithItsSubscriber) {
+    start("gba-me", {.fqdn = {}, .gba_u = {}, .next_nonce = true});
+    next_of_example();
+    const auto challenge = ask();
+    random.push(Bytes(16, 0x33));
+    const auto nonce = nextnonce_of(send(answer(challenge, res_for(challenge, false))));
+    const auto tmpi = store.find(std::string(example["btid"]))->tmpi;
+    remove_subscriber();
+    const auto unknown = send(answer_in_advance(nonce, false, tmpi, ""));
+    EXPECT_EQ(unknown.status, 401u);
+    EXPECT_THAT(header_of(unknown, "WWW-Authenticate"), HasSubstr("nonce=\"\""));
+    EXPECT_EQ(store.count().value(), 0u);
 }
 
 TEST_F(UbOptions, NextNonceIsGoodAsLongAsKs) {
