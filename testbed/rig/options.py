@@ -66,6 +66,7 @@ class Options:
     allow_2g: bool = True  # by the daemon, where the card is a SIM
     rules: bool = True  # a [[device]] allow rule for each device
     zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with
+    record_bus: bool = False  # what passes on the message bus is kept, from before the daemon is on it (Rig.bus_capture)
     record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
     runs: Optional[int] = 1000  # bootstrappings a minute, hour and day that devices may cause; None = the daemon's defaults
     log_level: str = "debug"

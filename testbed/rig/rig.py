@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,12 +160,27 @@ class Rig:
             self._start_card()
         self.bus = Bus(self.folder, self.log("dbus-daemon"), self.environment)
         self._adopt(self.bus.party)
+        if self.options.record_bus:
+            self._record_bus()
         if self.options.bsf_url is None:
             self.start_bsf()
             self._start_key_center()
         for device in self.devices:
             self._write_device(device)
         self.start_daemon()
+
+    def _record_bus(self) -> None:
+        """Into a file in the form of pcap; returns when nothing passes unseen any more."""
+        self.bus_capture = self.folder / "bus.capture"
+        self.bus_capture.touch(0o600)
+        monitor = self._adopt(Party(
+            "dbus-monitor", ["sh", "-c", 'exec dbus-monitor --address "$1" --pcap >"$2"', "sh", self.bus.address,
+                             str(self.bus_capture)], self.log("dbus-monitor"), env=self.environment))
+        end = time.monotonic() + 10
+        while b"NameLost" not in self.bus_capture.read_bytes():  # of the monitor's own name, as soon as it is one
+            if not monitor.running() or time.monotonic() > end:
+                raise monitor.failure("does not record")
+            time.sleep(0.01)
 
     def _adopt(self, party: Party) -> Party:
         self.parties[party.name] = party
