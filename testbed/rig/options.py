@@ -71,6 +71,9 @@ class Options:
     runs: Optional[int] = 1000  # bootstrappings a minute, hour and day that devices may cause; None = the daemon's defaults
     log_level: str = "debug"
     bsf_settings: dict[str, object] = field(default_factory=dict)  # more keys of bsf.toml
+    # The rules of GBA_U that are switched off (modify_mac, flip_res), on either end
+    rules_off_at_card: tuple[str, ...] = ()
+    rules_off_at_bsf: tuple[str, ...] = ()
     daemon_bsf: dict[str, object] = field(default_factory=dict)  # more keys of mtkeyd.toml's [bsf]
     store: bool = True  # the daemon has a key encryption key: what it stores outlives it
     set_clock: bool = False  # Rig.set_clock() moves the daemon's wall clock

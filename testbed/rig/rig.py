@@ -219,7 +219,8 @@ class Rig:
         options, subscriber = self.options, self.options.subscriber
         gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
         card = self._write("card.toml", settings.card(
-            subscriber, gba, options.pin, options.protocol, kind="sim" if options.is_2g else "uicc"))
+            subscriber, gba, options.pin, options.protocol, kind="sim" if options.is_2g else "uicc") +
+            settings.rules_of_gba_u(options.rules_off_at_card))
         if options.other is not None:
             self.other_card = self._write(
                 "other.toml", settings.card(options.other, gba, None, options.protocol, "8988211000000654321"))
@@ -255,6 +256,10 @@ class Rig:
         if answer.get("ok") is not True:
             raise RigError(f"virtual-uicc answered {line!r} with {answer}")
         return dict(answer)
+
+    def card_commands(self) -> Optional[int]:
+        """How many the card itself says that it was sent; None for one that cannot be asked."""
+        return None if self.options.reader is not None else int(self.card_control("count")["commands"])
 
     def restart_pcscd(self) -> None:
         """SIGKILL, and at once a new one; the card finds it by itself."""
