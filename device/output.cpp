@@ -101,13 +101,20 @@ std::string established_text(const Outcome& outcome, const StoredKey& key, const
     return text_of(out);
 }
 
-std::string failure_json(const Error& error, const RunReport& report) {
+std::string failure_json(const Error& error, const RunReport& report,
+                         const std::optional<local::EstablishmentAnswer>& answer) {
     Json out;
     out["result"] = "failed";
     out["error"] = info(error.code).name;
     out["message"] = describe(error);
     if (report.retry_after > 0) {
         out["retry_after"] = report.retry_after;
+    }
+    if (answer) {
+        out["b_tid"] = printable(answer->b_tid);
+        out["naf_id"] = naf_json(answer->naf_id);
+        out["mode"] = printable(answer->mode);
+        out["ks_lifetime"] = format_utc(answer->ks_expires);
     }
     out["seconds"] = seconds_json(report);
     return text_of(out);

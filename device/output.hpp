@@ -3,6 +3,7 @@
 
 #include "device/procedure.hpp"
 
+#include <optional>
 #include <string>
 
 namespace mtkey::device {
@@ -10,7 +11,9 @@ namespace mtkey::device {
 /// What the program says on stdout: one JSON object or lines for people. No key in either.
 std::string established_text(const Outcome& outcome, const StoredKey& key, const RunReport& report,
                              bool json);
-std::string failure_json(const Error& error, const RunReport& report);
+/// `answer`: the last L4, if there was one.
+std::string failure_json(const Error& error, const RunReport& report,
+                         const std::optional<local::EstablishmentAnswer>& answer);
 /// Of the store as it was found, for people.
 struct StoreStatus {
     std::string key_origin; ///< DeviceKeys::key_origin()

@@ -37,6 +37,8 @@ struct Surroundings {
     /// Told of each step of the device, beside the step events; `detail` may be empty. Comes from
     /// run() or from a thread that run() waits for, never from both at once.
     std::function<void(Step, std::string_view detail)> on_step;
+    /// Told of each L4 as it comes, before it has been checked.
+    std::function<void(const local::EstablishmentAnswer&)> on_answer = {};
 };
 
 struct Outcome {

@@ -24,9 +24,29 @@ private:
 
 /// One connection on which both have said HELLO.
 struct DeviceProcedure::Connected {
+    /// Somebody outside may want to know what the MT has answered, whatever becomes of the run.
+    class ToldLink : public Link {
+    public:
+        ToldLink(transports::Connection connection, const local::SessionSettings& timers,
+                 const Surroundings& out)
+            : Link(std::move(connection), timers, out.random, out.limits), out_(out) {}
+
+        [[nodiscard]] Result<local::DeviceEvent> next_event() {
+            auto event = MTKEY_TRY(Link::next_event());
+            const auto* received = std::get_if<local::EstablishmentReceived>(&event);
+            if (received != nullptr && out_.on_answer) {
+                out_.on_answer(received->answer);
+            }
+            return event;
+        }
+
+    private:
+        const Surroundings& out_;
+    };
+
     Connected(transports::Connection connection, const local::SessionSettings& timers,
               const Surroundings& out)
-        : link(std::move(connection), timers, out.random, out.limits) {}
+        : link(std::move(connection), timers, out) {}
 
     template <typename Event>
     [[nodiscard]] Result<Event> expect() {
@@ -37,7 +57,7 @@ struct DeviceProcedure::Connected {
         return fail(Errc::ProtocolViolation, "the MT answered something else");
     }
 
-    Link link;
+    ToldLink link;
     kdf::TranscriptHash th_conn{};
 };
 

@@ -8,10 +8,17 @@
 #include "device/transport_link.hpp"
 
 #include <cstdlib>
+#include <optional>
 #include <unistd.h>
 
 namespace mtkey::device {
 namespace {
+
+/// For the one who asks, also when the run has failed.
+struct Told {
+    RunReport report;
+    std::optional<local::EstablishmentAnswer> answer;
+};
 
 Result<DeviceKeys> open_keys(const Config& config, SystemParts& system, store::Access access) {
     KeyPlace place = config.keys;
@@ -22,7 +29,7 @@ Result<DeviceKeys> open_keys(const Config& config, SystemParts& system, store::A
 }
 
 Result<std::string> establish(const Config& config, const Arguments& arguments, int cancel_fd,
-                              RunReport& report) {
+                              Told& told) {
     SystemParts system;
     auto keys = MTKEY_TRY(open_keys(config, system, store::Access::Change));
     TransportLink link(config.transport, config.link_limit);
@@ -39,12 +46,13 @@ Result<std::string> establish(const Config& config, const Arguments& arguments, 
             static_cast<void>(write_all(STDERR_FILENO, as_octets(step_line(step, detail))));
         };
     }
+    out.on_answer = [&told](const local::EstablishmentAnswer& answer) { told.answer = answer; };
     ProcedureSettings settings = config.procedure;
     settings.renew = arguments.renew;
     DeviceProcedure procedure(std::move(settings), std::move(out));
     auto outcome = procedure.run();
     keys.note_time();
-    report = procedure.report();
+    told.report = procedure.report();
     if (!outcome) {
         return std::unexpected(std::move(outcome).error());
     }
@@ -52,7 +60,7 @@ Result<std::string> establish(const Config& config, const Arguments& arguments, 
     if (key == nullptr) {
         return fail(Errc::Internal, "the key is gone");
     }
-    return established_text(*outcome, *key, report, arguments.json);
+    return established_text(*outcome, *key, told.report, arguments.json);
 }
 
 Result<std::string> status(const Config& config, const Arguments& arguments) {
@@ -78,11 +86,11 @@ Result<std::string> forget(const Config& config, const Arguments& arguments) {
     return forgotten_text(count, arguments.json);
 }
 
-Result<std::string> run(const Arguments& arguments, int cancel_fd, RunReport& report) {
+Result<std::string> run(const Arguments& arguments, int cancel_fd, Told& told) {
     const Config config = MTKEY_TRY(load_config(arguments.config));
     switch (arguments.command) {
     case Arguments::Command::Establish:
-        return establish(config, arguments, cancel_fd, report);
+        return establish(config, arguments, cancel_fd, told);
     case Arguments::Command::Status:
         return status(config, arguments);
     default:
@@ -93,12 +101,12 @@ Result<std::string> run(const Arguments& arguments, int cancel_fd, RunReport& re
 } // namespace
 
 int run_command(const Arguments& arguments, int cancel_fd) {
-    RunReport report;
-    const auto text = run(arguments, cancel_fd, report);
+    Told told;
+    const auto text = run(arguments, cancel_fd, told);
     if (!text) {
         if (arguments.json) {
-            static_cast<void>(
-                write_all(STDOUT_FILENO, as_octets(failure_json(text.error(), report))));
+            static_cast<void>(write_all(
+                STDOUT_FILENO, as_octets(failure_json(text.error(), told.report, told.answer))));
         }
         log_error("failed", text.error());
         return info(text.error().code).exit_status;

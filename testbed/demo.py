@@ -17,7 +17,7 @@ from typing import Any
 from demo_screen import Screen
 from rig import Options, Rig, RigError, Subscriber
 from rig.pcsc import subscriber_of
-from rig.report import Establishment
+from rig.report import Establishment, fingerprints
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +58,7 @@ the object of --json:
   mode            gba-u | gba-me
   procedure       full | optimised; null when it failed before step 4 told which
   keys_match      device, MT and Key Center hold the same key; null with --bsf
-  b_tid, naf_id {fqdn, ua}, fingerprint, lifetime (UTC)
+  b_tid, naf_id {fqdn, ua}, fingerprint, lifetime (UTC); with --bsf the MT's fingerprint and the end of Ks
   apdus, http_exchanges, seconds {per phase}
   resumed         --again: the same members. result is resumed; procedure is the one that had established the key
   second          --again: the same members, of the second device
@@ -176,7 +176,9 @@ def up_to_step_10(first: Establishment, report: dict[str, Any]) -> bool:
     answered = next((event for event in first.events if event.name == "establishment-answered"), None)
     if answered is None:
         return False
-    report.update(result="answered", keys_match=None)
+    answer = first.result
+    report.update(result="answered", keys_match=None, lifetime=answer["ks_lifetime"],
+                  fingerprint=fingerprints(first.events, answer)["mt"])
     report.pop("error", None)
     report.pop("message", None)
     return True

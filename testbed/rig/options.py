@@ -66,10 +66,14 @@ class Options:
     allow_2g: bool = True  # by the daemon, where the card is a SIM
     rules: bool = True  # a [[device]] allow rule for each device
     zn_at_another_bsf: bool = False  # the Key Center asks a BSF that the MT has never spoken with
+    record_bus: bool = False  # what passes on the message bus is kept, from before the daemon is on it (Rig.bus_capture)
     record_ub: bool = False  # what passes between MT and BSF is kept (Rig.ub)
     runs: Optional[int] = 1000  # bootstrappings a minute, hour and day that devices may cause; None = the daemon's defaults
     log_level: str = "debug"
     bsf_settings: dict[str, object] = field(default_factory=dict)  # more keys of bsf.toml
+    # The rules of GBA_U that are switched off (modify_mac, flip_res), on either end
+    rules_off_at_card: tuple[str, ...] = ()
+    rules_off_at_bsf: tuple[str, ...] = ()
     daemon_bsf: dict[str, object] = field(default_factory=dict)  # more keys of mtkeyd.toml's [bsf]
     store: bool = True  # the daemon has a key encryption key: what it stores outlives it
     set_clock: bool = False  # Rig.set_clock() moves the daemon's wall clock

@@ -55,6 +55,7 @@ class Establishment:
 
     def __init__(self, rig: Rig, device: Device, timeout: float = 90):
         before = rig.statistics()
+        commands = rig.card_commands()
         position = rig.steps.position()
         self.result = rig.run_device(device, timeout=timeout)
         last = {"established": "completed", "resumed": "stored-key-accepted"}.get(self.result["result"])
@@ -63,6 +64,9 @@ class Establishment:
         self.events = rig.steps.since(position)
         after = rig.statistics()
         self.counts = {name: after[name] - before.get(name, 0) for name in after}
+        if commands is not None:
+            # Not the daemon's word: "no APDU" is believed of both.
+            self.counts["card_commands"] = (rig.card_commands() or 0) - commands
         self.procedure = "resume" if self.result["result"] == "resumed" else procedure_of(self.events)
 
     @property

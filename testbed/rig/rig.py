@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,12 +160,27 @@ class Rig:
             self._start_card()
         self.bus = Bus(self.folder, self.log("dbus-daemon"), self.environment)
         self._adopt(self.bus.party)
+        if self.options.record_bus:
+            self._record_bus()
         if self.options.bsf_url is None:
             self.start_bsf()
             self._start_key_center()
         for device in self.devices:
             self._write_device(device)
         self.start_daemon()
+
+    def _record_bus(self) -> None:
+        """Into a file in the form of pcap; returns when nothing passes unseen any more."""
+        self.bus_capture = self.folder / "bus.capture"
+        self.bus_capture.touch(0o600)
+        monitor = self._adopt(Party(
+            "dbus-monitor", ["sh", "-c", 'exec dbus-monitor --address "$1" --pcap >"$2"', "sh", self.bus.address,
+                             str(self.bus_capture)], self.log("dbus-monitor"), env=self.environment))
+        end = time.monotonic() + 10
+        while b"NameLost" not in self.bus_capture.read_bytes():  # of the monitor's own name, as soon as it is one
+            if not monitor.running() or time.monotonic() > end:
+                raise monitor.failure("does not record")
+            time.sleep(0.01)
 
     def _adopt(self, party: Party) -> Party:
         self.parties[party.name] = party
@@ -203,7 +219,8 @@ class Rig:
         options, subscriber = self.options, self.options.subscriber
         gba = options.card_has_gba if options.card_has_gba is not None else options.mode == "gba-u"
         card = self._write("card.toml", settings.card(
-            subscriber, gba, options.pin, options.protocol, kind="sim" if options.is_2g else "uicc"))
+            subscriber, gba, options.pin, options.protocol, kind="sim" if options.is_2g else "uicc") +
+            settings.rules_of_gba_u(options.rules_off_at_card))
         if options.other is not None:
             self.other_card = self._write(
                 "other.toml", settings.card(options.other, gba, None, options.protocol, "8988211000000654321"))
@@ -239,6 +256,10 @@ class Rig:
         if answer.get("ok") is not True:
             raise RigError(f"virtual-uicc answered {line!r} with {answer}")
         return dict(answer)
+
+    def card_commands(self) -> Optional[int]:
+        """How many the card itself says that it was sent; None for one that cannot be asked."""
+        return None if self.options.reader is not None else int(self.card_control("count")["commands"])
 
     def restart_pcscd(self) -> None:
         """SIGKILL, and at once a new one; the card finds it by itself."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 from urllib.parse import urlsplit
 
 from .certificates import Certificate
@@ -43,13 +43,17 @@ def card(subscriber: Subscriber, gba: bool, pin: Optional[str], protocol: Option
                  protocol=protocol)
 
 
+def rules_of_gba_u(off: Sequence[str]) -> str:
+    return table("[gba_u]", **{name: False for name in off}) if off else ""
+
+
 def bsf(options: Options, subscribers_file: Path, zn: Certificate, client_ca: Path,
         ports: tuple[int, int] = (0, 0)) -> str:
     fqdn, naf = options.subscriber.bsf_fqdn, options.subscriber.naf_fqdn
     tls = table("[ub.tls]", **keys_of(zn)) if options.is_2g else ""
     return (table("", fqdn=fqdn, subscribers=subscribers_file, lifetime_seconds=options.lifetime_seconds,
                   **options.bsf_settings) +
-            table("[ub]", listen=f"127.0.0.1:{ports[0]}") + tls +
+            rules_of_gba_u(options.rules_off_at_bsf) + table("[ub]", listen=f"127.0.0.1:{ports[0]}") + tls +
             table("[zn]", listen=f"127.0.0.1:{ports[1]}", client_ca=client_ca, revocation="none", **keys_of(zn)) +
             table("[[zn.naf]]", client=naf, fqdns=[naf]))
 

@@ -33,6 +33,7 @@ class StepCollector:
         self._read_end, self.fd = os.pipe()
         self._callback = callback
         self._events: list[StepEvent] = []
+        self._raw: list[bytes] = []
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, name="steps", daemon=True)
         self._thread.start()
@@ -42,6 +43,8 @@ class StepCollector:
             for line in stream:
                 if line == b"\n":  # the rig's own farewell, see close()
                     return
+                with self._changed:
+                    self._raw.append(line)
                 event = StepEvent.parse(line)
                 with self._changed:
                     self._events.append(event)
@@ -52,6 +55,11 @@ class StepCollector:
     def since(self, position: int = 0) -> list[StepEvent]:
         with self._changed:
             return self._events[position:]
+
+    def raw(self) -> bytes:
+        """All that the programs have written, members that nobody here knows among it."""
+        with self._changed:
+            return b"".join(self._raw)
 
     def position(self) -> int:
         with self._changed:

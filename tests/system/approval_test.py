@@ -23,7 +23,7 @@ class NoRule(SystemTest):
 
     def test_no_apdu_is_sent_for_it(self) -> None:
         run = self.establish()
-        for name in ("apdus", "http_exchanges", "gba_runs"):
+        for name in ("apdus", "card_commands", "http_exchanges", "gba_runs"):
             self.assertEqual(run.counts[name], 0, name)
         self.assertGreaterEqual(run.counts["devices_refused"], 1)
 
@@ -32,6 +32,7 @@ class NoRule(SystemTest):
         run = self.establish()
         self.assert_failed(run, "DeviceNotApproved")
         self.assertEqual(run.counts["apdus"], 0)
+        self.assertEqual(run.counts["card_commands"], 0)
         passed = b"".join(octets for sender, octets in self.rig.devices[0].ttys.passed if sender == "mt")
         self.assertNotIn(b"3gppnetwork", passed)
 

@@ -4,13 +4,16 @@
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 import unittest
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +243,7 @@ class RealReader(SystemTest):
         self.addCleanup(process.kill)
         out, err = process.communicate()
         self.assertEqual(process.returncode, 0, out + err)
+        self.progress = err
         return dict(json.loads(out))
 
     def test_1_our_bsf_learns_imsi_and_sequence_number_from_the_card(self) -> None:
@@ -250,7 +254,19 @@ class RealReader(SystemTest):
 
     def test_2_operators_bsf_up_to_step_10(self) -> None:
         report = self.run_demo("--bsf", f"http://127.0.0.1:{self.rig.bsf_ports[0]}")
-        self.assertEqual(report["result"], "answered")
+        self.assertEqual(set(report), MEMBERS)
+        self.assertEqual((report["result"], report["mode"], report["procedure"]), ("answered", "gba-u", "full"))
+        self.assertIsNone(report["keys_match"])
+        self.assertRegex(report["b_tid"], "^[A-Za-z0-9+/]{22}==@" + re.escape(self.rig.options.subscriber.bsf_fqdn) + "$")
+        self.assertEqual(report["naf_id"], {"fqdn": self.rig.options.subscriber.naf_fqdn, "ua": "ff00033259"})
+        step_9, = (line for line in self.progress.splitlines() if line.startswith("  5.5.2  9  MT "))
+        self.assertRegex(report["fingerprint"], "^[0-9a-f]{16}$")
+        self.assertTrue(step_9.endswith(f"[key {report['fingerprint']}]"), step_9)
+        left = datetime.strptime(report["lifetime"], "%Y-%m-%dT%H:%M:%S%z").timestamp() - time.time()
+        self.assertAlmostEqual(left, self.rig.options.lifetime_seconds, delta=300)
+        for name, value in (("B-TID", report["b_tid"]), ("mode", "gba-u"), ("key", f"mt {report['fingerprint']}"),
+                            ("lifetime", report["lifetime"]), ("NAF_ID", f"{report['naf_id']['fqdn']} / ff00033259")):
+            self.assertIn(f"  {name:9} {value}\n", self.progress)
 
     def test_unknown_reader(self) -> None:
         process = demo("--reader", "no such reader", *self.files,

@@ -14,6 +14,8 @@ import tap
 
 PARTIES = ["device", "device", "mt", "mt", "device", "device", "mt", "mt", "mt", "mt", "device", "device",
            "key-center", "bsf", "key-center", "key-center", "device", "device"]
+PARTIES_OF_OPTIMISED = ["device", "device", "mt", "mt", "device", "device", "mt", "mt", "device", "device", "key-center",
+                        "bsf", "key-center", "key-center", "device", "device"]
 
 
 class FullProcedure(SystemTest):
@@ -62,6 +64,8 @@ class FullProcedure(SystemTest):
         self.assertEqual(self.rig.ub.connections, 1)
         # What others rest on who say "no APDU": that this number counts.
         self.assertGreaterEqual(self.run_.counts["apdus"], self.apdus)
+        self.assertGreaterEqual(self.run_.counts["card_commands"], self.apdus)
+        self.assertEqual(self.run_.counts["apdus"], self.run_.counts["card_commands"])
 
     def test_both_sides_have_it_confirmed(self) -> None:
         state = self.device_state()
@@ -156,6 +160,7 @@ class Again(SystemTest):
         self.assertEqual(self.second.procedure, "optimised")
         self.assertEqual(self.second.result["procedure"], "optimised")
         self.assertEqual(self.second.steps(), list(range(1, 17)))
+        self.assertEqual([event.party for event in self.second.events if event.optimised], PARTIES_OF_OPTIMISED)
         self.assertEqual(self.second.result["b_tid"], self.first.result["b_tid"])
 
     def test_second_key_is_another_and_the_right_one(self) -> None:
@@ -176,6 +181,7 @@ class Again(SystemTest):
             self.assertEqual(run.counts["bootstrapping_authenticates"], 0)
             # NAF_ID is the same: Ks_ext_NAF is still there, the card is not asked for it again
             self.assertEqual(run.counts["apdus"], 0)
+            self.assertEqual(run.counts["card_commands"], 0)
 
     def test_statistics(self) -> None:
         statistics = self.rig.statistics()
@@ -183,6 +189,37 @@ class Again(SystemTest):
         self.assertEqual(statistics["establishments_optimised"], 1)
         self.assertEqual(statistics["keys_confirmed"], 2)
         self.assertEqual(statistics["keys_resumed"], 1)
+
+
+class AgainGbaMe(Again):
+    """CK and IK have left the card, Ks is the daemon's."""
+    variations = {**Again.variations, "mode": "gba-me"}
+
+
+class RulesOfGbaUOff(SystemTest):
+    """MAC* and the flipped bit of RES, switched off on both ends (conformance.md: what rests on memory)."""
+    off: tuple[str, ...] = ("modify_mac", "flip_res")
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.variations = {"record_ub": True, "rules_off_at_card": cls.off, "rules_off_at_bsf": cls.off}
+        super().setUpClass()
+
+    def test_establishment(self) -> None:
+        run = self.establish()
+        self.assertTrue(run.ok, run.result)
+        self.assertTrue(run.keys_match)
+        self.assertEqual(run.result["mode"], "gba-u")
+        secrets = RunSecrets.of(self.rig)  # which has looked at AUTN
+        self.assertEqual(run.result["fingerprint"], secrets.fingerprint())
+
+
+class MacRuleOff(RulesOfGbaUOff):
+    off = ("modify_mac",)
+
+
+class ResRuleOff(RulesOfGbaUOff):
+    off = ("flip_res",)
 
 
 class ForgottenKey(SystemTest):

@@ -11,8 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from harness import Establishment, RunSecrets, SystemTest, eventually
-from rig.processes import Party
+from harness import Establishment, RunSecrets, SystemTest
 from secret_scan import Hit, regular_files, scan_files, scan_octets
 from wire import CONFIRM, establishment_keys, messages
 import tap
@@ -53,7 +52,8 @@ class Run(SystemTest):
     """A full, a resumed and an optimised run with a PIN, and a GBA run that a client of the bus asks for and that needs a
     resynchronisation. Everything on the bus is recorded, the log level is debug.
     """
-    variations: dict[str, Any] = {"record_ub": True, "devices": 2, "pin": "73190264"}
+    variations: dict[str, Any] = {"record_ub": True, "record_bus": True, "devices": 2, "pin": "73190264"}
+    reporting = {"device", "mt", "key-center", "bsf"}  # who has reported steps
     secrets: list[RunSecrets]
     runs: list[Establishment]
 
@@ -68,13 +68,6 @@ class Run(SystemTest):
 
     @classmethod
     def prepare(cls) -> None:
-        cls.capture = cls.rig.folder / "bus.capture"
-        with open(cls.capture, "wb"):
-            pass
-        monitor = Party("dbus-monitor", ["sh", "-c", f"exec dbus-monitor --address {cls.rig.bus.address} --pcap "
-                                         f">{cls.capture}"], cls.rig.log("dbus-monitor"))
-        cls.addClassCleanup(monitor.kill)
-        eventually(lambda: cls.capture.stat().st_size > 0, "dbus-monitor runs")
         cls.act()
         cls.secrets = RunSecrets.all_of(cls.rig)
         cls.values = {"PIN": cls.variations["pin"].encode(), "K of the card": bytes.fromhex(cls.rig.options.subscriber.k)}
@@ -99,9 +92,8 @@ class Run(SystemTest):
                          for path in (Path(f"/proc/{party.pid}/cmdline"), Path(f"/proc/{party.pid}/environ"))
                          if os.access(path, os.R_OK)]
         # the programs have written all that they will write
-        for name in ("mtkeyd", "mtkey-nafkc", "mtkey-bsf", "virtual-uicc"):
+        for name in ("mtkeyd", "mtkey-nafkc", "mtkey-bsf", "virtual-uicc", "dbus-monitor"):
             cls.rig.parties[name].stop()
-        monitor.stop()
 
     def allowed(self) -> dict[Path, set[Hit]]:
         """The exact files, and what each may hold in which form."""
@@ -130,7 +122,8 @@ class Run(SystemTest):
         self.assertTrue(all(device.store.exists() for device in self.rig.devices))
 
     def test_what_is_searched_is_there(self) -> None:
-        capture = self.capture.read_bytes()
+        capture = self.rig.bus_capture.read_bytes()
+        self.assertIn(b"RequestName", capture)  # the daemon's: it has been heard from its first word
         self.assertIn(b"org.mtkeyd1", capture)
         self.assertIn(b"Bootstrap", capture)
         for name in ("mtkeyd", "mtkey-bsf", "mtkey-nafkc", "mtkey-device1"):
@@ -163,6 +156,13 @@ class Run(SystemTest):
             payloads = b"".join(message.payload for message in messages(device.ttys.passed))
             self.assertEqual(scan_octets(payloads, self.values), [])
 
+    def test_nothing_in_the_steps(self) -> None:
+        raw = self.rig.steps.raw()
+        parties = {event.party for event in self.rig.steps.since()}
+        self.assertLessEqual(self.reporting, parties)
+        self.assertEqual(raw.count(b"\n"), self.rig.steps.position())
+        self.assertEqual(scan_octets(raw, self.values), [])
+
     def test_nothing_in_arguments_or_environment(self) -> None:
         self.assertTrue(self.processes)
         for path, content in self.processes:
@@ -184,6 +184,7 @@ class RunGbaMe(Run):
 class FailingRun(Run):
     """What is said about an error is searched too: the BSF has another K than the card."""
     variations = {**Run.variations, "devices": 1, "k_at_bsf": secrets.token_hex(16)}
+    reporting = {"device", "mt"}
 
     @classmethod
     def act(cls) -> None:

@@ -76,6 +76,7 @@ class Restarts(StoreTest):
         self.assert_resumed(again)
         self.assertEqual(again.result["fingerprint"], first.result["fingerprint"])
         self.assertEqual(again.counts["apdus"], 0)
+        self.assertEqual(again.counts["card_commands"], 0)
         self.assertEqual(self.rig.statistics()["http_exchanges"], 0)
         self.assertGreater(self.info()["generation"], before["generation"])
 

@@ -4,23 +4,35 @@
 import json
 import re
 import secrets
+from typing import Any
 
-from harness import SystemTest, new_device_id
+from harness import Establishment, SystemTest, new_device_id
 import tap
 
 
 # What the MT tells the device is the group that its error belongs to, and the MT's sentence: the names of the local
 # interface are fewer than those of the MT (docs/local-interface.md).
-FROM_CARD = ("CardFailed", "MacFailure")
-FROM_BSF = ("BsfUnreachable", "BsfUntrusted")
+FROM_CARD = "CardFailed"
+FROM_BSF = "BsfUnreachable"
 
 
-class WrongKAtBsf(SystemTest):
-    variations = {"k_at_bsf": secrets.token_hex(16)}
+class WrongKeyTest(SystemTest):
+    def assert_key_center_holds_none(self, run: Establishment) -> None:
+        """It keeps a key where it reports to have calculated it (step 15), nowhere else; and that without the BSF's
+        answer (step 14) it cannot.
+        """
+        names = {event.name for event in run.events}
+        self.assertTrue(names)
+        self.assertTrue(names.isdisjoint({"credentials-returned", "key-center-key-derived", "key-delivered"}), names)
+
+
+class WrongKAtBsf(WrongKeyTest):
+    variations: dict[str, Any] = {"k_at_bsf": secrets.token_hex(16)}
 
     def test_card_refuses_the_challenge(self) -> None:
         run = self.establish()
-        self.assert_failed(run, *FROM_CARD)
+        self.assert_failed(run, FROM_CARD)
+        self.assert_key_center_holds_none(run)
         self.assertIn("check K/OPc", run.result["message"])
         self.assertIn("check K/OPc", self.daemon_log())
         self.assertEqual(self.rig.ctl("status")["sessions"], [])
@@ -30,11 +42,47 @@ class WrongKAtBsf(SystemTest):
         run = self.establish()
         self.assert_failed(run, "RetryAfter")
         self.assertEqual(run.counts["apdus"], 0)
+        self.assertEqual(run.counts["card_commands"], 0)
         self.assertEqual(self.rig.log("mtkey-bsf").read_text().count("challenge issued"), exchanges)
         done = self.rig.try_ctl("--json", "bootstrap")
         self.assertEqual(done.returncode, 6, done.stderr)  # card
         self.assertEqual(json.loads(done.stdout)["error"], "MacFailure")
         self.assertIn("check K/OPc", done.stderr)
+
+
+class WrongKAtBsfGbaMe(WrongKAtBsf):
+    variations = {**WrongKAtBsf.variations, "mode": "gba-me"}
+
+
+class RuleOffAtCard(WrongKeyTest):
+    """The card expects the MAC itself, the BSF sends MAC*: to the card that is another network's challenge."""
+    variations = {"rules_off_at_card": ("modify_mac",)}
+
+    def test_card_refuses_the_challenge(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, FROM_CARD)
+        self.assert_key_center_holds_none(run)
+        self.assertIn("check K/OPc and the GBA mode", self.daemon_log())
+
+
+class RuleOffAtBsf(RuleOffAtCard):
+    variations = {"rules_off_at_bsf": ("modify_mac",)}
+
+
+class FlipOffAtCard(WrongKeyTest):
+    """RES comes as it is, the BSF expects its last bit flipped."""
+    variations = {"rules_off_at_card": ("flip_res",)}
+
+    def test_bsf_refuses_the_answer(self) -> None:
+        run = self.establish()
+        self.assert_failed(run, FROM_BSF)
+        self.assert_key_center_holds_none(run)
+        self.assertIn("the BSF refused", self.daemon_log())
+        self.assertEqual(self.rig.ctl("status")["sessions"], [])
+
+
+class FlipOffAtBsf(FlipOffAtCard):
+    variations = {"rules_off_at_bsf": ("flip_res",)}
 
 
 class WrongModeAtBsf(SystemTest):
@@ -43,7 +91,7 @@ class WrongModeAtBsf(SystemTest):
 
     def test_card_refuses_the_challenge(self) -> None:
         run = self.establish()
-        self.assert_failed(run, *FROM_CARD)
+        self.assert_failed(run, FROM_CARD)
         self.assertEqual(run.counts["gba_me_runs"], 0)
         self.assertEqual(run.counts["gba_runs_failed"], 1)
 
@@ -58,7 +106,7 @@ class FlippedRspauth(SystemTest):
         self.rig.ub.alter = flip
         run = self.establish()
         self.assertIn(b"rspauth=", self.rig.ub.received)
-        self.assert_failed(run, *FROM_BSF)
+        self.assert_failed(run, FROM_BSF)
         self.assertIn("did not prove that it knows the key", run.result["message"])
         self.assertIn("did not prove that it knows the key", self.daemon_log())
         self.assertEqual(self.rig.ctl("status")["sessions"], [])
@@ -78,43 +126,46 @@ class ChangedBtid(SystemTest):
             rb"(<btid>)(.)", lambda m: m[1] + (b"A" if m[2] != b"A" else b"B"), octets)
         run = self.establish()
         self.assertIn(b"<btid>", self.rig.ub.received)
-        self.assert_failed(run, *FROM_BSF)
+        self.assert_failed(run, FROM_BSF)
         self.assertIn("did not prove that it knows the key", run.result["message"])
         self.assertIn("did not prove that it knows the key", self.daemon_log())
 
 
-class CertificateFromAnotherCa(SystemTest):
+class CertificateFromAnotherCa(WrongKeyTest):
     variations = {"strange_ca": "device"}
 
     def test_key_center_refuses_the_device(self) -> None:
         run = self.establish()
-        self.assert_failed(run, "PeerUntrusted", "KeyCenterRejected")
+        self.assert_failed(run, "PeerUntrusted")
+        self.assert_key_center_holds_none(run)
         # In TLS 1.3 the client has finished before the server has looked at its certificate.
         self.assertNotIn("credentials-requested", [event.name for event in run.events])
         self.assertIn("certificate", self.rig.log("mtkey-nafkc").read_text().lower())
 
 
-class DeviceIdNotInCertificate(SystemTest):
+class DeviceIdNotInCertificate(WrongKeyTest):
     variations = {"device_id_in_certificate": new_device_id()}
 
     def test_key_center_gives_no_key(self) -> None:
         run = self.establish()
-        self.assert_failed(run, "KeyCenterRejected", "PeerUntrusted")
+        self.assert_failed(run, "KeyCenterRejected")
+        self.assert_key_center_holds_none(run)
         self.assertNotIn("credentials-requested", [event.name for event in run.events])
         self.assertIn("the client certificate does not carry this Device_ID", self.rig.log("mtkey-nafkc").read_text())
 
 
-class KeyCenterFromAnotherCa(SystemTest):
+class KeyCenterFromAnotherCa(WrongKeyTest):
     variations = {"strange_ca": "key-center"}
 
     def test_device_refuses_the_key_center(self) -> None:
         run = self.establish()
         self.assert_failed(run, "PeerUntrusted")
+        self.assert_key_center_holds_none(run)
         self.assertNotIn("credentials-requested", [event.name for event in run.events])
         self.assertIn("unknown ca", self.rig.log("mtkey-nafkc").read_text())
 
 
-class KeyCenterWithoutRightsAtBsf(SystemTest):
+class KeyCenterWithoutRightsAtBsf(WrongKeyTest):
     """The certificate by which the Key Center asks the BSF comes from another CA."""
     variations = {"strange_ca": "zn-client"}
     said_by_bsf = "client certificate: unable to get local issuer certificate"
@@ -122,8 +173,8 @@ class KeyCenterWithoutRightsAtBsf(SystemTest):
     def test_bsf_gives_no_key(self) -> None:
         run = self.establish()
         self.assert_failed(run, "KeyCenterUnreachable")
+        self.assert_key_center_holds_none(run)
         self.assertIn("has trouble reaching its BSF", run.result["message"])
-        self.assertNotIn("credentials-returned", [event.name for event in run.events])
         self.assertIn("the peer's certificate is not acceptable", self.rig.log("mtkey-nafkc").read_text())
         self.assertIn(self.said_by_bsf, self.rig.log("mtkey-bsf").read_text())
 
@@ -134,18 +185,17 @@ class BsfFromAnotherCa(KeyCenterWithoutRightsAtBsf):
     said_by_bsf = "unknown ca"
 
 
-class BtidUnknownToBsf(SystemTest):
+class BtidUnknownToBsf(WrongKeyTest):
     """The Key Center's BSF knows no B-TID of this MT, not even a fresh one."""
     variations = {"zn_at_another_bsf": True}
 
     def test_ends_in_an_error_and_no_key(self) -> None:
         run = self.establish()
-        self.assert_failed(run, "BtidUnknown", "KeyCenterRejected")
-        names = [event.name for event in run.events]
-        self.assertIn("credentials-requested", names)
-        self.assertNotIn("credentials-returned", names)
-        for log in ("mtkey-nafkc", "other-bsf"):
-            self.assertRegex(self.rig.log(log).read_text(), "B-TID|b_tid|btid", log)
+        self.assert_failed(run, "BtidUnknown")
+        self.assert_key_center_holds_none(run)
+        self.assertIn("credentials-requested", [event.name for event in run.events])
+        self.assertIn("the network does not know this B-TID", self.rig.log("mtkey-nafkc").read_text())
+        self.assertIn("B-TID unknown or expired", self.rig.log("other-bsf").read_text())
 
 
 class BtidForgottenByBsf(SystemTest):
@@ -157,13 +207,15 @@ class BtidForgottenByBsf(SystemTest):
         cls.rig.restart_bsf()
 
     def test_device_asks_for_a_new_b_tid(self) -> None:
-        old = self.rig.ctl("status")["sessions"][0]["b_tid"]
+        old = self.rig.ctl("status")["sessions"][0]["b_tid"]  # masked, the device's is whole
         run = self.establish()
         self.assertTrue(run.ok, run.result)
         names = [event.name for event in run.events]
         self.assertLess(names.index("credentials-requested"), names.index("gba-run-started"))
         self.assertEqual(names.count("credentials-returned"), 1)
-        self.assertNotIn(run.result["b_tid"], old)
+        new = self.rig.ctl("status")["sessions"][0]["b_tid"]
+        self.assertTrue(run.result["b_tid"].startswith(new.split("...")[0]), new)
+        self.assertNotEqual(new, old)
         self.assertEqual(run.counts["gba_runs"], 1)
         self.assertTrue(run.keys_match)
 

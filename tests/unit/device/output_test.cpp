@@ -68,11 +68,28 @@ TEST(Output, FailureAsJson) {
     RunReport report;
     report.retry_after = 5;
     const auto json = nlohmann::json::parse(
-        failure_json({Errc::DeviceNotApproved, 0, "the \"MT\" \xFF"}, report));
+        failure_json({Errc::DeviceNotApproved, 0, "the \"MT\" \xFF"}, report, {}));
     EXPECT_EQ(json["result"], "failed");
     EXPECT_EQ(json["error"], "DeviceNotApproved");
     EXPECT_THAT(json["message"].get<std::string>(), HasSubstr("the \"MT\""));
     EXPECT_EQ(json["retry_after"], 5);
+    EXPECT_FALSE(json.contains("b_tid"));
+}
+
+TEST(Output, FailureTellsWhatTheMtHasAnswered) {
+    local::EstablishmentAnswer l4;
+    l4.b_tid = "cmFuZG9tIHBhcnQ=@bsf.example.org";
+    l4.naf_id = naf_id_of(some_key());
+    l4.mode = "gba-u";
+    l4.ks_expires = *parse_utc("2030-01-01T12:00:00Z");
+    const auto json =
+        nlohmann::json::parse(failure_json({Errc::KeyCenterUnreachable, 0, "no"}, {}, l4));
+    EXPECT_EQ(json["b_tid"], "cmFuZG9tIHBhcnQ=@bsf.example.org");
+    EXPECT_EQ(json["naf_id"]["fqdn"], "nafkc.3gppnetwork.org");
+    EXPECT_EQ(json["naf_id"]["ua"], "ff00033259");
+    EXPECT_EQ(json["mode"], "gba-u");
+    EXPECT_EQ(json["ks_lifetime"], "2030-01-01T12:00:00Z");
+    EXPECT_FALSE(json.contains("fingerprint")); // the device has no key
 }
 
 TEST(Output, NothingHoldsTheKey) {
