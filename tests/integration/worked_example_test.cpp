@@ -33,7 +33,7 @@ void pin_run(Network& network, MobileTerminal& mt) {
 void expect_identities(const MobileTerminal& mt) {
     const auto identities = example()["identities"];
     EXPECT_EQ(mt.application.imsi, identities["imsi"]);
-    EXPECT_EQ(mt.application.mnc_length, 2U);
+    EXPECT_EQ(nlohmann::json(mt.application.mnc_length), identities["mnc_length"]);
     EXPECT_EQ(mt.settings.impi, identities["impi"]);
     EXPECT_EQ(gba::bsf_fqdn_from_imsi(mt.application.imsi, mt.application.mnc_length).value(),
               identities["bsf_fqdn"]);
@@ -60,6 +60,7 @@ void expect_ub(const std::vector<DirectExchange::Line>& lines, std::size_t first
 
     const auto& answer = lines[first + 1];
     EXPECT_EQ(header(answer.request.headers, "Authorization"), ub["authorization_header"]);
+    EXPECT_EQ(answer.request.target, constants["uri"]);
     EXPECT_EQ(answer.response.status, 200U);
     EXPECT_EQ(answer.response.body, example()["bsf_200_body"]);
     EXPECT_EQ(to_hex(sha256({as_octets(answer.response.body)})), example()["bsf_200_body_sha256"]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aka/aka.hpp"
 
+#include "base/hash.hpp"
 #include "vectors/vector_file.hpp"
 
 #include <gtest/gtest.h>
@@ -33,6 +34,8 @@ TEST_F(Aka, Vector) {
     EXPECT_EQ(text_of(vector.ck), set["ck"]);
     EXPECT_EQ(text_of(vector.ik), set["ik"]);
     EXPECT_EQ(text_of(kc_from(vector.ck, vector.ik)), set["kc"]);
+    EXPECT_EQ(to_hex(algorithm->f1(rand, sqn, array<2>(set["amf"]))), set["mac_a"]);
+    EXPECT_EQ(text_of(algorithm->f2345(rand).ak), set["ak"]);
 }
 
 TEST(AkaSets, VectorsOfOsmoAucGen) {
@@ -54,6 +57,12 @@ TEST(AkaSets, VectorsOfOsmoAucGen) {
 TEST_F(Aka, GbaUModifiesTheMacAndFlipsRes) {
     const Secret<16> ik = secret<16>(set["ik"]);
     EXPECT_EQ(to_hex(gba_u_autn(autn, ik, {})), example["gba_u"]["autn_star_sent"]);
+    const auto mask = sha1({ik.reveal()});
+    EXPECT_EQ(to_hex(mask), example["gba_u"]["sha1_ik"]);
+    const auto mac_a = array<8>(set["mac_a"]);
+    for (std::size_t i = 0; i < mac_a.size(); ++i) { // MAC* is what stands behind SQN and AMF
+        EXPECT_EQ(gba_u_autn(autn, ik, {})[8 + i], mac_a[i] ^ mask[i]) << i;
+    }
     EXPECT_EQ(gba_u_autn(gba_u_autn(autn, ik, {}), ik, {}), autn);
     EXPECT_EQ(gba_u_autn(autn, ik, {.modify_mac = false}), autn);
     SecretBytes res{ByteView(array<8>(set["res"]))};

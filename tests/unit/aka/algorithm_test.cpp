@@ -2,6 +2,7 @@
 #include "aka/algorithm.hpp"
 
 #include "aka/aka.hpp"
+#include "aka/digest.hpp"
 #include "vectors/vector_file.hpp"
 
 #include <gtest/gtest.h>
@@ -68,6 +69,7 @@ TEST(XorTestUsim, VectorOfImsStack) {
     const Vector generated = generate_vector(*algorithm, array<16>(vector["rand"]),
                                              array<6>(vector["sqn"]), array<2>(vector["amf"]));
     EXPECT_EQ(to_hex(generated.autn), vector["autn"]);
+    EXPECT_EQ(make_nonce(generated.rand, generated.autn), vector["nonce"]);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aka/digest.hpp"
 
+#include "base/hash.hpp"
 #include "vectors/vector_file.hpp"
 
 #include <gtest/gtest.h>
@@ -66,7 +67,10 @@ protected:
         return {.username = example["identities"]["impi"],
                 .realm = example["identities"]["bsf_fqdn"],
                 .nonce = ub["nonce"],
-                .cnonce = example["digest_constants"]["cnonce"]};
+                .uri = example["digest_constants"]["uri"],
+                .nc = example["digest_constants"]["nc"],
+                .cnonce = example["digest_constants"]["cnonce"],
+                .qop = example["digest_constants"]["qop"]};
     }
     Json example = vectors::load("worked_example.json");
     std::string body = example["bsf_200_body"];
@@ -90,10 +94,39 @@ TEST_F(WorkedExample, BothModes) {
     }
 }
 
+// The intermediate values, by which a wrong response would show where it went wrong: RFC 2617
+// section 3.2.2 written out with nothing but MD5, against the file and against digest_response.
+TEST_F(WorkedExample, EveryPartOfTheDigests) {
+    const auto md5_of = [](const std::string& text) { return to_hex(md5({as_octets(text)})); };
+    for (const auto* mode : {"gba_me", "gba_u"}) {
+        const Json ub = example[mode]["ub"];
+        const DigestInputs in = inputs(ub);
+        const Bytes password = hex(ub["password_hex"]);
+        const std::string a1 = in.username + ":" + in.realm + ":";
+        const std::string ha1 = to_hex(md5({as_octets(a1), password}));
+        EXPECT_EQ(ha1, ub["ha1"]);
+        const std::string a2 = in.method + ":" + in.uri + ":" + md5_of("");
+        EXPECT_EQ(a2, ub["a2"]);
+        const std::string ha2 = md5_of(a2);
+        EXPECT_EQ(ha2, ub["ha2"]);
+        const std::string entity = md5_of(body);
+        EXPECT_EQ(entity, ub["entity_md5_200"]);
+        const std::string rsp_a2 = ":" + in.uri + ":" + entity;
+        EXPECT_EQ(rsp_a2, ub["rsp_a2"]);
+        const auto keyed = [&](const std::string& ha) {
+            return md5_of(ha1 + ":" + in.nonce + ":" + in.nc + ":" + in.cnonce + ":" + in.qop +
+                          ":" + ha);
+        };
+        EXPECT_EQ(digest_response(in, password, {}), keyed(ha2));
+        EXPECT_EQ(digest_rspauth(in, password, as_octets(body)), keyed(md5_of(rsp_a2)));
+    }
+}
+
 // RFC 3310 section 3.4: empty password together with auts.
 TEST_F(WorkedExample, Resynchronisation) {
+    EXPECT_EQ(std::string("(empty)"), example["resync"]["password"]);
     EXPECT_EQ(digest_response(inputs(example["gba_me"]["ub"]), {}, {}),
-              "ae4e4797d502cfb6edd7636c43d8c8a8");
+              example["resync"]["response"]);
     EXPECT_EQ(digest_response(inputs(example["gba_u"]["ub"]), {}, {}),
               "2b1dbbb480e23587a2e09c5cd77a59da");
 }

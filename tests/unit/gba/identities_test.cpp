@@ -11,6 +11,7 @@ TEST(Identities, WorkedExample) {
     const auto json = vectors::load("worked_example.json")["identities"];
     const auto imsi = std::string(json["imsi"]);
     constexpr unsigned mnc_length = 2;
+    EXPECT_EQ(nlohmann::json(mnc_length), json["mnc_length"]);
     EXPECT_EQ(impi_from_imsi(imsi, mnc_length).value(), json["impi"]);
     EXPECT_EQ(bsf_fqdn_from_imsi(imsi, mnc_length).value(), json["bsf_fqdn"]);
 }

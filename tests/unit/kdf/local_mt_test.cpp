@@ -4,6 +4,7 @@
 #include "base/hash.hpp"
 #include "vectors/vector_file.hpp"
 
+#include <array>
 #include <gtest/gtest.h>
 
 namespace mtkey::kdf {
@@ -28,6 +29,42 @@ TEST_F(KsLocalMt, WorkedExample) {
     EXPECT_EQ(text_of(*key), example["ks_local_mt"]["value"]);
     const Bytes s = vectors::hex(example["ks_local_mt"]["S"]);
     EXPECT_TRUE(*key == hmac_sha256(ks_naf.reveal(), {s}));
+}
+
+// S is put together here from what the file says of each parameter, and the profile is asked
+// whether it says the same.
+TEST_F(KsLocalMt, ProfileIsTheOneOfTheWorkedExample) {
+    using Input = KdfProfile::Input;
+    struct Parameter {
+        Input input;
+        std::string words;
+        Bytes octets;
+    };
+    const auto octets = [](std::string_view text) { return Bytes(text.begin(), text.end()); };
+    const std::array parameters{
+        Parameter{Input::BTid, "B-TID (UTF-8)", octets(b_tid)},
+        Parameter{Input::NafId, "NAF_ID (FQDN || 5 octets)", naf_id.octets()},
+        Parameter{Input::DeviceId, "Device_ID (UTF-8)", octets(device_id)}};
+    const Json row = example["ks_local_mt"];
+    const auto& profile = draft_1();
+    EXPECT_EQ(profile.name, row["profile"]);
+    EXPECT_EQ(std::string("Ks_(ext)_NAF"), row["key"]);
+    EXPECT_EQ(to_hex(profile.fc), row["fc"]);
+    EXPECT_EQ(profile.p0, row["p0"]);
+    ASSERT_EQ(profile.order.size(), parameters.size());
+    std::string s = row["fc"];
+    const auto add = [&s](ByteView value) {
+        const auto size = static_cast<std::uint8_t>(value.size());
+        s += to_hex(value) + to_hex(std::array<std::uint8_t, 2>{0, size});
+    };
+    add(octets(std::string(row["p0"])));
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        const std::string words = row["p" + std::to_string(i + 1)];
+        EXPECT_EQ(parameters[i].words, words);
+        EXPECT_EQ(parameters[i].input, profile.order[i]) << words;
+        add(parameters[i].octets);
+    }
+    EXPECT_EQ(s, row["S"]);
 }
 
 TEST_F(KsLocalMt, EveryInputMatters) {

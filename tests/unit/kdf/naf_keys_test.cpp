@@ -57,6 +57,10 @@ TEST(NafKeys, PublishedVectorOfImsStack) {
     const auto key = ks_ext_naf(in.ks, in.rand, in.impi, in.naf_id);
     ASSERT_TRUE(key);
     EXPECT_EQ(to_base64(key->reveal()), "Jg+hMfl8v8hNj/Lqwx3ujR9HlGl4MFPWaBX518+j9Aw=");
+    EXPECT_EQ(to_base64(key->reveal()), vector["ks_naf_b64"]);
+    EXPECT_EQ(text_of(*key), vector["ks_naf"]);
+    const std::string b_tid = vector["btid"]; // base64 of RAND, as TS 33.220 clause 4.5.2 has it
+    EXPECT_EQ(b_tid, to_base64(in.rand) + "@bsf." + in.naf_id.fqdn);
 }
 
 TEST(NafKeys, TwelveSetsOfTwoForeignImplementations) {

@@ -60,6 +60,40 @@ TEST(CardFile, Sim) {
     EXPECT_TRUE(parse_card_file("kind = \"sim\"", "card.toml")->profile.sim);
 }
 
+// The card of the worked example by what a file says of its GBA_U: AUTN* or AUTN is believed, RES
+// comes flipped or not.
+TEST(CardFile, RulesOfGbaUAreSwitchedOneByOne) {
+    for (const bool modify : {true, false}) {
+        for (const bool flip : {true, false}) {
+            const std::string words =
+                "[gba_u]\nmodify_mac = " + std::string(modify ? "true" : "false") +
+                "\nflip_res = " + (flip ? "true" : "false");
+            SCOPED_TRACE(words);
+            const auto file = parse_card_file(words, "card.toml");
+            ASSERT_TRUE(file) << describe(file.error());
+            auto profile = both_applications();
+            profile.gba_u = file->profile.gba_u;
+            TestCard card(profile);
+            card.ask(kSelectUsim);
+            const auto authenticate = [&card](const std::string& autn) {
+                return card.ask("0088008423dd10" + text(example()["milenage"]["rand"]) + "10" +
+                                autn + "00");
+            };
+            const std::string plain = text(example()["milenage"]["autn"]);
+            const std::string starred = text(example()["gba_u"]["autn_star_sent"]);
+            EXPECT_EQ(authenticate(modify ? plain : starred), "9862");
+            const std::string res =
+                flip ? text(example()["gba_u"]["res_flipped"]) : text(example()["milenage"]["res"]);
+            EXPECT_EQ(authenticate(modify ? starred : plain), "db08" + res + kOk);
+        }
+    }
+    const auto neither = parse_card_file("", "card.toml");
+    ASSERT_TRUE(neither);
+    EXPECT_TRUE(neither->profile.gba_u.modify_mac);
+    EXPECT_TRUE(neither->profile.gba_u.flip_res);
+    EXPECT_FALSE(parse_card_file("[gba_u]\nflip = true", "card.toml"));
+}
+
 TEST(ModemFile, ExampleOfTheReadmeIsTheDefaults) {
     const std::string text =
         example_in(vectors::source_root() + "/testbed/virtual_modem/README.md");
