@@ -14,9 +14,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <optional>
 #include <set>
 #include <sys/stat.h>
 #include <thread>
+#include <utility>
 
 namespace mtkey::http {
 namespace {
@@ -267,12 +269,16 @@ private:
         if (stamp == crl_stamp_) {
             return;
         }
-        crl_stamp_ = stamp; // what is wrong with it is said once
         if (const auto done = renew_trust(context_.get(), settings_.tls_settings); !done) {
-            log_error("certificate revocation list not renewed, the one before stands",
-                      done.error());
+            // Tried again for the next connection: what is wrong need not be the file.
+            if (std::exchange(crl_complaint_, stamp) != stamp) {
+                log_error("certificate revocation list not renewed, the one before stands",
+                          done.error());
+            }
             return;
         }
+        crl_stamp_ = stamp;
+        crl_complaint_.reset();
         log(LogLevel::Notice, "certificate revocation list renewed", {{"file", file}});
     }
 
@@ -319,7 +325,8 @@ private:
     ServerSettings settings_;
     Handler handler_;
     SslContext context_;
-    Stamp crl_stamp_{};
+    Stamp crl_stamp_{};                  ///< of the list that stands
+    std::optional<Stamp> crl_complaint_; ///< of the one that could not be read: said once
     asio::io_context io_;
     asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
     tcp::acceptor acceptor_;

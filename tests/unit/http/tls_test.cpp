@@ -312,6 +312,29 @@ TEST_F(Tls, AChangedCrlCountsForTheNextConnection) {
     EXPECT_TRUE(Client(client_settings(*server, &device)).exchange({}));
 }
 
+// A moment without a descriptor, or without the CA's file, does not let a revoked device in for
+// longer than that moment.
+TEST_F(Tls, AChangedCrlThatCouldNotBeReadIsReadForTheConnectionBehind) {
+    const auto device = pki_.issue("device", device_form(), &device_ca_);
+    auto settings = server_settings(server_);
+    const auto crl = pki_.revoke(device_ca_, {});
+    settings.tls_settings.client_crl_file = crl;
+    const auto server = serve(settings);
+    std::filesystem::rename(pki_.revoke(device_ca_, {&device}), crl);
+    const auto away = device_ca_.certificate_file + ".away";
+    std::filesystem::rename(device_ca_.certificate_file, away);
+    testing::internal::CaptureStderr();
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_TRUE(Client(client_settings(*server, &device)).exchange({}));
+    }
+    const auto said = testing::internal::GetCapturedStderr();
+    const auto first = said.find("list not renewed");
+    EXPECT_NE(first, std::string::npos) << said;
+    EXPECT_EQ(said.find("list not renewed", first + 1), std::string::npos) << said;
+    std::filesystem::rename(away, device_ca_.certificate_file);
+    EXPECT_FALSE(Client(client_settings(*server, &device)).exchange({}));
+}
+
 TEST_F(Tls, AnIntermediateCaAsAnchorNeedsNoCrlOfTheCaAbove) {
     CertificateForm form;
     form.common_name = "device-sub-ca";
