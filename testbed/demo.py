@@ -130,8 +130,10 @@ def establish(rig: Rig, screen: Screen, number: int, title: str) -> Establishmen
 def play(rig: Rig, screen: Screen) -> None:
     """--keep: until Ctrl-C."""
     device = rig.devices[0]
-    export = f"export PCSCLITE_CSOCK_NAME={rig.environment['PCSCLITE_CSOCK_NAME']}" \
-        if "PCSCLITE_CSOCK_NAME" in rig.environment else ""
+    # mtkeyd holds the card exclusively: whoever wants it has to end mtkeyd.
+    take_card = f"kill {rig.parties['mtkeyd'].pid}; " \
+        f"export PCSCLITE_CSOCK_NAME={shlex.quote(rig.environment['PCSCLITE_CSOCK_NAME'])}" \
+        if rig.options.reader is None else ""
     screen.play([
         ("what the daemon sees", shlex.join(rig.ctl_command("status"))),
         ("follow what happens", shlex.join(rig.ctl_command("monitor"))),
@@ -140,7 +142,8 @@ def play(rig: Rig, screen: Screen) -> None:
         ("try it again (5.5.1)", shlex.join(rig.device_command(device, "establish"))),
         ("forget it, then establish anew", shlex.join(rig.device_command(device, "forget", "--all"))),
         ("logs and settings", f"ls {rig.folder} {rig.folder}/logs"),
-    ] + ([("the virtual card for your own PC/SC program", export)] if export else []))
+    ] + ([("end mtkeyd, which holds the card exclusively; then your own PC/SC program may have it", take_card)]
+         if take_card else []))
     while True:  # not pause(): a signal just before it would be slept through
         time.sleep(0.1)
 

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo keeps its promises: one JSON object, the steps, a truthful exit status, nothing left behind."""
 import base64
+import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,23 @@ DEMO = [sys.executable, str(TESTS.parent / "testbed" / "demo.py")]
 # of each of the objects that --json promises
 MEMBERS = {"result", "mode", "procedure", "keys_match", "b_tid", "naf_id", "fingerprint", "lifetime", "apdus",
            "http_exchanges", "seconds"}
+PARTIES_OF_OPTIMISED = [*["ext. device"] * 2, *["MT"] * 2, *["ext. device"] * 2, *["MT"] * 2, *["ext. device"] * 2,
+                        "Key Center", "BSF", *["Key Center"] * 2, *["ext. device"] * 2]
+# Connects to the first card there is, within so many seconds.
+USE_CARD = """
+import sys, time
+from smartcard.System import readers
+end = time.monotonic() + float(sys.argv[1])
+while True:
+    try:
+        connection = readers()[0].createConnection()
+        connection.connect()
+        sys.exit(connection.transmit([0x00, 0xA4, 0x00, 0x04, 0x02, 0x3F, 0x00])[1] == 0x6E)
+    except Exception as error:
+        if time.monotonic() > end:
+            sys.exit(str(error))
+        time.sleep(0.1)
+"""
 
 
 def demo(*arguments: str, **env: str) -> "subprocess.Popen[str]":
@@ -83,6 +102,16 @@ class Demo(unittest.TestCase):
         self.assertEqual(report["http_exchanges"], 2)
         for part in (report["resumed"], report["second"]):
             self.assertEqual((part["apdus"], part["http_exchanges"]), (0, 0))
+        titles = r"\nThe same device again.*\n|\nA second device.*\n"
+        resumed, second = (text.split("\n\n")[0] for text in re.split(titles, err)[1:])
+        self.assertEqual(resumed.splitlines(), [
+            "  5.5.1  -  ext. device  tries its stored Ks_local_MT with the MT",
+            f"  5.5.1  -  ext. device  the MT holds the same Ks_local_MT  [key {report['fingerprint']}]"])
+        shown = [re.fullmatch(r"  (.{5}) (..)  (.{11})  .*", line) for line in second.splitlines()]
+        self.assertTrue(all(shown), second)
+        # Which procedure it is shows at step 4.
+        self.assertEqual([(line[1].strip(), int(line[2]), line[3].strip()) for line in shown], [
+            ("5.5.3" if number >= 4 else "", number, party) for number, party in enumerate(PARTIES_OF_OPTIMISED, 1)])
 
     def test_gba_me_for_people(self) -> None:
         status, out, err = self.run_demo("--mode", "gba-me")
@@ -192,6 +221,20 @@ class Demo(unittest.TestCase):
         process, folder, _ = self.playing()
         self.end(process, signal.SIGKILL, -signal.SIGKILL)
         shutil.rmtree(folder)
+
+    @unittest.skipUnless(importlib.util.find_spec("smartcard"), "python3-pyscard is not installed")
+    def test_card_for_a_program_of_the_users(self) -> None:
+        """What --keep prints lets another program in, and nothing less does: mtkeyd has the card for itself."""
+        process, _, _ = self.playing()
+        self.wait_for_line(process, "# end mtkeyd")
+        assert process.stderr is not None
+        command = process.stderr.readline().strip()
+        use = shlex.join([sys.executable, "-c", USE_CARD])
+        without = command.partition("; ")[2]
+        self.assertNotEqual(subprocess.run(["sh", "-c", f"{without}; {use} 0.5"], capture_output=True).returncode, 0)
+        done = subprocess.run(["sh", "-c", f"{command}; {use} 10"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.end(process, signal.SIGINT, 0)
 
     def test_ctrl_c_after_a_failure_is_no_success(self) -> None:
         process, _, _ = self.playing("--bsf", "http://127.0.0.1:9", result="failed")

@@ -3,6 +3,7 @@
 """What every program does besides its work: help, version, clean end, errors in its configuration that can be mended."""
 import os
 import signal
+import re
 import subprocess
 import tempfile
 import time
@@ -11,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from harness import Options, Rig, SystemTest, build_folder, eventually
-from rig.processes import run
+from rig.processes import Party, run
 import tap
 
 PROGRAMS = ["mtkeyd", "mtkeyctl", "mtkey-card", "mtkey-device", "mtkey-bsf", "mtkey-nafkc", "virtual-uicc"]
@@ -145,6 +146,39 @@ class Interrupted(SystemTest):
         state = self.rig.ctl("status")
         self.assertEqual(state["sessions"], [])
         self.assertEqual(state["state"], "no-card")
+
+
+class ForPeople(SystemTest):
+    """What mtkeyctl says without --json."""
+
+    def test_lists_and_monitor(self) -> None:
+        device = self.rig.devices[0]
+        log = self.rig.log("monitor-output")
+        monitor = Party("monitor", ["sh", "-c", 'exec "$@" >"$0"', str(log), *self.rig.ctl_command("monitor")],
+                        self.rig.log("monitor-errors"), env=self.rig.environment)
+        self.addCleanup(monitor.kill)
+        def heard() -> str:
+            # It says nothing when it has begun to listen: an event until one is heard.
+            self.rig.ctl("bootstrap", "--force")
+            return log.read_text() if log.exists() else ""
+        eventually(heard, "the monitor hears the daemon")
+        naf = self.rig.options.subscriber.naf_fqdn
+        nafs = self.rig.try_ctl("naf", "list").stdout
+        self.assertRegex(nafs, rf"\A\d+  {re.escape(naf)}  ff00033259  \w+\n\Z")
+        self.assertEqual(self.rig.try_ctl("device", "list").stdout,
+                         f"{device.device_id}\n    key none, until -, key center -, seen - at -\n")
+        self.assertTrue(self.establish().ok)
+        time_text = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+        self.assertRegex(
+            self.rig.try_ctl("device", "list").stdout,
+            rf"\A{re.escape(device.device_id)}\n    key established, until {time_text}, key center {re.escape(naf)}\S*, "
+            rf"seen {time_text} at serial0\S*\n\Z")
+        line = rf"(?m)^{time_text}  properties_changed +/org/mtkeyd1/\S+  .*\bkey_state=established\b"
+        eventually(lambda: re.search(line, log.read_text()), "the device is told of")
+        self.assertRegex(log.read_text(), rf"(?m)^{time_text}  key_established +/org/.*  procedure=optimised$")
+        for line in log.read_text().splitlines():
+            self.assertRegex(line, rf"^{time_text}  \w+ +/org/mtkeyd1")
+        self.assertEqual(monitor.stop(), 0)
 
 
 class CardGone(SystemTest):

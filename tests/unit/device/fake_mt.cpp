@@ -6,6 +6,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <cstdlib>
 #include <fcntl.h>
 #include <mutex>
 #include <poll.h>
@@ -14,6 +15,8 @@
 
 namespace mtkey::device {
 namespace {
+
+constexpr const char* kOuterFolder = "MTKEY_TEST_DEVICE_FOLDER"; // in the environment
 
 UtcTime in_a_day() {
     return SystemClock().utc_now() + std::chrono::hours(24);
@@ -33,12 +36,23 @@ local::NafEntry naf_entry(const std::string& fqdn, std::optional<std::string> ur
     return entry;
 }
 
+// A death test starts the program anew and ends it without destructors: what is made there lies in
+// the folder of the one that waits for it, and goes with that.
 TestFolder::TestFolder() {
-    std::string name = std::filesystem::temp_directory_path() / "mtkey-device-XXXXXX";
+    const char* outer = std::getenv(kOuterFolder);
+    std::string name =
+        (outer != nullptr ? std::filesystem::path(outer) : std::filesystem::temp_directory_path()) /
+        "mtkey-device-XXXXXX";
     path_ = ::mkdtemp(name.data());
+    if (outer == nullptr) {
+        ::setenv(kOuterFolder, path_.c_str(), 1);
+    }
 }
 
 TestFolder::~TestFolder() {
+    if (const char* outer = std::getenv(kOuterFolder); outer != nullptr && path_ == outer) {
+        ::unsetenv(kOuterFolder);
+    }
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
 }
