@@ -152,6 +152,8 @@ class DeviceIdNotInCertificate(WrongKeyTest):
         self.assert_key_center_holds_none(run)
         self.assertNotIn("credentials-requested", [event.name for event in run.events])
         self.assertIn("the client certificate does not carry this Device_ID", self.rig.log("mtkey-nafkc").read_text())
+        self.assertRegex(self.daemon_log(), "procedure failed .*the device says: NAF Key Center")
+        self.assertEqual({one["key_state"] for one in self.rig.ctl("device", "list")}, {"none"})
 
 
 class KeyCenterFromAnotherCa(WrongKeyTest):
@@ -163,6 +165,8 @@ class KeyCenterFromAnotherCa(WrongKeyTest):
         self.assert_key_center_holds_none(run)
         self.assertNotIn("credentials-requested", [event.name for event in run.events])
         self.assertIn("unknown ca", self.rig.log("mtkey-nafkc").read_text())
+        self.assertRegex(self.daemon_log(), "procedure failed .*the device says: NAF Key Center")
+        self.assertEqual({one["key_state"] for one in self.rig.ctl("device", "list")}, {"none"})
 
 
 class KeyCenterWithoutRightsAtBsf(WrongKeyTest):
@@ -195,6 +199,8 @@ class BtidUnknownToBsf(WrongKeyTest):
         self.assert_key_center_holds_none(run)
         self.assertIn("credentials-requested", [event.name for event in run.events])
         self.assertIn("the network does not know this B-TID", self.rig.log("mtkey-nafkc").read_text())
+        self.assertRegex(self.daemon_log(), "procedure failed .*the device says: NAF Key Center")
+        self.assertEqual({one["key_state"] for one in self.rig.ctl("device", "list")}, {"none"})
         self.assertIn("B-TID unknown or expired", self.rig.log("other-bsf").read_text())
 
 
