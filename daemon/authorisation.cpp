@@ -2,25 +2,20 @@
 #include "daemon/authorisation.hpp"
 
 #include "base/log.hpp"
+#include "daemon/bus_message.hpp"
 
 #include <map>
 #include <sdbus-c++/sdbus-c++.h>
-#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 namespace mtkey::daemon {
 namespace {
 
-/// sdbus-c++ 1.2 has no accessor for this header flag; the message pointer is a protected member.
-struct OpenMessage : sdbus::Message {
-    static bool interactive(const sdbus::Message& message) {
-        auto* raw = static_cast<sd_bus_message*>(message.*(&OpenMessage::msg_));
-        return sd_bus_message_get_allow_interactive_authorization(raw) > 0;
-    }
-};
-
 constexpr std::uint32_t kAllowUserInteraction = 1;
 constexpr auto kPolkitTimeout = std::chrono::minutes(2); // a person may have to type a password
+// Questions to polkit that are open; a user can have as many connections to the bus as he likes.
+constexpr std::size_t kAskedForOneUser = 8;
+constexpr std::size_t kAskedInAll = 32;
 
 } // namespace
 
@@ -43,26 +38,29 @@ Caller current_caller(const sdbus::IObject& object) {
     if (message == nullptr) {
         return {};
     }
-    return Caller{message->getSender(), OpenMessage::interactive(*message)};
+    return Caller{message->getSender(), allows_interaction(*message)};
 }
 
-std::optional<Refusal> polkit_verdict(bool authorised, bool challenge, bool interactive,
-                                      Action action) {
+std::expected<Standing, Refusal> polkit_verdict(bool authorised, bool challenge, bool interactive,
+                                                Action action) {
     if (authorised) {
-        return std::nullopt;
+        return Standing::User;
     }
     const std::string id = action_id(action);
     if (!challenge) {
-        return Refusal{id + ": polkit says no"};
+        return std::unexpected(Refusal{id + ": polkit says no"});
     }
     if (!interactive) {
-        return Refusal{id + ": polkit wants to ask the user, and the caller does not let it", true};
+        return std::unexpected(
+            Refusal{id + ": polkit wants to ask the user, and the caller does not let it",
+                    Refusal::Kind::WouldAsk});
     }
-    return Refusal{id + ": polkit found nobody to ask (is an agent running?)"};
+    return std::unexpected(Refusal{id + ": polkit found nobody to ask (is an agent running?)"});
 }
 
 Authorisation::Authorisation(sdbus::IConnection& connection, OwnUser own_user)
     : own_user_(own_user),
+      asked_(kAskedForOneUser, kAskedInAll),
       polkit_(sdbus::createProxy(connection, "org.freedesktop.PolicyKit1",
                                  "/org/freedesktop/PolicyKit1/Authority")),
       bus_(sdbus::createProxy(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus")) {}
@@ -72,10 +70,16 @@ Authorisation::~Authorisation() = default;
 void Authorisation::check(const Caller& caller, Action action, Decided decided) {
     using Details = std::map<std::string, std::string>;
     using Verdict = sdbus::Struct<bool, bool, Details>;
-    const auto refuse = [action, decided](std::string_view why) {
-        decided(Refusal{action_id(action) + ": " + std::string(why)});
+    const auto refuse = [action, decided](std::string_view why,
+                                          Refusal::Kind kind = Refusal::Kind::No) {
+        decided(std::unexpected(Refusal{action_id(action) + ": " + std::string(why), kind}));
     };
-    const auto ask_polkit = [this, caller, action, decided, refuse] {
+    const auto ask_polkit = [this, caller, action, decided, refuse](std::uint32_t uid) {
+        const auto seat = asked_.take(std::to_string(uid));
+        if (!seat) {
+            refuse("polkit is being asked too much already", Refusal::Kind::TooMany);
+            return;
+        }
         const std::map<std::string, sdbus::Variant> subject_details{
             {"name", sdbus::Variant(caller.name)}};
         const sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>> subject(
@@ -85,8 +89,8 @@ void Authorisation::check(const Caller& caller, Action action, Decided decided) 
             .withTimeout(kPolkitTimeout)
             .withArguments(subject, action_id(action), Details{},
                            caller.interactive ? kAllowUserInteraction : 0U, std::string())
-            .uponReplyInvoke([caller, action, decided, refuse](const sdbus::Error* error,
-                                                               const Verdict& verdict) {
+            .uponReplyInvoke([caller, action, decided, refuse, seat](const sdbus::Error* error,
+                                                                     const Verdict& verdict) {
                 if (error != nullptr) {
                     refuse("polkit does not answer; root may");
                 } else {
@@ -108,9 +112,9 @@ void Authorisation::check(const Caller& caller, Action action, Decided decided) 
                     if (error != nullptr) {
                         refuse("the caller has left the bus");
                     } else if (own_user == OwnUser::Passes && (uid == 0 || uid == ::geteuid())) {
-                        decided(std::nullopt);
+                        decided(Standing::Administrator);
                     } else {
-                        ask_polkit();
+                        ask_polkit(uid);
                     }
                 } catch (const std::exception& problem) {
                     log(LogLevel::Error, "authorisation failed", {{"reason", problem.what()}});

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "daemon/bus_limits.hpp"
 
+#include <expected>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace sdbus {
@@ -29,15 +30,21 @@ Caller current_caller(const sdbus::IObject& object);
 
 /// Why not.
 struct Refusal {
+    enum class Kind {
+        No,
+        WouldAsk, ///< polkit, for the password of the caller's user, had the caller let it
+        TooMany   ///< calls of his are open already
+    };
     std::string why;
-    /// polkit would ask the caller's user for a password, had the caller let it.
-    bool interaction_would_help = false;
+    Kind kind = Kind::No;
 };
-using Decided = std::function<void(const std::optional<Refusal>&)>;
+/// Who may: root or our own user by himself, another one because polkit says so.
+enum class Standing { Administrator, User };
+using Decided = std::function<void(const std::expected<Standing, Refusal>&)>;
 
-/// What polkit's answer means for this caller; nothing = allowed.
-[[nodiscard]] std::optional<Refusal> polkit_verdict(bool authorised, bool challenge,
-                                                    bool interactive, Action action);
+/// What polkit's answer means for this caller.
+[[nodiscard]] std::expected<Standing, Refusal> polkit_verdict(bool authorised, bool challenge,
+                                                              bool interactive, Action action);
 
 /// AsksPolkit is for tests, where one user is all there is.
 enum class OwnUser { Passes, AsksPolkit };
@@ -52,11 +59,12 @@ public:
     Authorisation(const Authorisation&) = delete;
     Authorisation& operator=(const Authorisation&) = delete;
 
-    /// `decided` gets nothing when the caller may; called now or later from the loop.
+    /// `decided` is called now or later from the loop.
     void check(const Caller& caller, Action action, Decided decided);
 
 private:
     OwnUser own_user_;
+    Seats asked_; ///< of polkit, by user
     std::unique_ptr<sdbus::IProxy> polkit_;
     std::unique_ptr<sdbus::IProxy> bus_;
 };

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/bus.hpp"
 
+#include "daemon/bus_filter.hpp"
 #include "daemon/bus_objects.hpp"
 #include "daemon/bus_store.hpp"
 #include "daemon/sleep_watch.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <sdbus-c++/sdbus-c++.h>
 
 namespace mtkey::daemon {
 namespace {
 constexpr const char* kBusName = "org.mtkeyd1";
+// Others than the bus want to have their turn, whatever it brings.
+constexpr int kMessagesPerTurn = 16;
+constexpr std::size_t kOpenCalls = 32; // of one sender
 
 /// A signal that cannot be sent (bus gone) is no reason to fail what it tells of.
 template <typename Work>
@@ -33,10 +38,11 @@ public:
           keeper_(keeper),
           connection_(address.empty() ? sdbus::createSystemBusConnection()
                                       : sdbus::createSessionBusConnectionWithAddress(address)),
+          filter_(*connection_, clock_),
           authorisation_(*connection_, own_user),
-          context_{*connection_,   mt,
-                   transports,     keeper,
-                   authorisation_, [this] { return session_path_; }},
+          pins_(reactor),
+          context_{*connection_,   mt,    transports,  keeper,
+                   authorisation_, pins_, open_calls_, [this] { return session_path_; }},
           sleep_(*connection_, mt.card()),
           timer_(reactor.timer()) {
         manager_ = std::make_unique<ManagerObject>(context_);
@@ -62,18 +68,23 @@ public:
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    /// Lets sd-bus read, dispatch and write until it has nothing to do, then waits for what it asks
+    /// Lets sd-bus read, dispatch and write, for one turn of the loop; then waits for what it asks
     /// for.
     void process() {
         try {
-            while (connection_->processPendingRequest()) {
+            int left_over = kMessagesPerTurn;
+            while (left_over > 0 && connection_->processPendingRequest()) {
+                --left_over;
+            }
+            if (left_over == 0) {
+                flush();
             }
             const auto poll = connection_->getEventLoopPollData();
             watch_->want_write((poll.events & 4 /* POLLOUT */) != 0);
             if (const auto left = poll.getRelativeTimeout()) {
                 const auto wait = std::chrono::duration_cast<BootClock::duration>(*left) +
                                   std::chrono::milliseconds(1);
-                timer_->at(SystemClock().boot_now() + wait, [this] { process(); });
+                timer_->at(clock_.boot_now() + wait, [this] { process(); });
             } else {
                 timer_->cancel();
             }
@@ -87,10 +98,13 @@ public:
         }
     }
 
-    /// After signals and answers given outside of process(): sd-bus may have queued them.
+    /// After signals and answers given outside of process(), which sd-bus may have queued, and when
+    /// a turn was not enough.
     void flush() {
-        if (watch_) {
+        if (watch_ && !posted_) {
+            posted_ = true;
             reactor_.post([this] {
+                posted_ = false;
                 if (watch_) {
                     process();
                 }
@@ -242,7 +256,11 @@ private:
     Mt& mt_;
     KeyKeeper& keeper_;
     std::unique_ptr<sdbus::IConnection> connection_;
+    SystemClock clock_;
+    CallFilter filter_;
     Authorisation authorisation_;
+    PinReader pins_;
+    Seats open_calls_{kOpenCalls, SIZE_MAX};
     std::string session_path_ = "/";
     BusContext context_;
     std::unique_ptr<ManagerObject> manager_;
@@ -260,6 +278,7 @@ private:
     SleepWatch sleep_;
     std::unique_ptr<Reactor::Timer> timer_;
     std::unique_ptr<Reactor::Watch> watch_;
+    bool posted_ = false; ///< process() will be called
 };
 
 Bus::Bus(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

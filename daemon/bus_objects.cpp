@@ -2,22 +2,14 @@
 #include "daemon/bus_objects.hpp"
 
 #include "base/encoding.hpp"
-#include "base/file.hpp"
 #include "base/hash.hpp"
 #include "daemon/bus_reply.hpp"
 #include "daemon/key_keeper.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <optional>
 
 namespace mtkey::daemon {
-namespace {
-
-constexpr std::size_t kLongestPin = 8;
-
-} // namespace
-
 std::string device_path(const std::string& device_id) {
     const auto digest = sha256({as_octets(device_id)});
     return std::string(kRootPath) + "/device/" + to_hex(ByteView(digest).first(8));
@@ -33,7 +25,6 @@ ManagerObject::ManagerObject(BusContext& context)
 void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options options) {
     const bool force = option(options, "force", false);
     const auto naf = option(options, "naf", std::string());
-    const bool interactive = option(options, "interactive", false);
     authorised(
         context_, getObject(), std::move(result), Action::Bootstrap,
         [this, force, naf](auto reply) {
@@ -74,7 +65,7 @@ void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options
                                            });
             });
         },
-        interactive);
+        interactive(options, {"force", "naf"}));
 }
 
 void ManagerObject::CancelBootstrap(sdbus::Result<>&& result) {
@@ -91,7 +82,7 @@ void ManagerObject::ForgetDevice(sdbus::Result<>&& result, std::string device_id
     authorised(
         context_, getObject(), std::move(result), Action::ManageDevices,
         [this, device_id](auto reply) { finish(reply)(context_.mt.forget(device_id)); },
-        option(options, "interactive", false));
+        interactive(options));
 }
 
 std::string ManagerObject::Version() {
@@ -161,19 +152,20 @@ UiccObject::UiccObject(BusContext& context)
 
 void UiccObject::SendPin(sdbus::Result<>&& result, sdbus::UnixFd pin,
                          std::map<std::string, sdbus::Variant> options) {
+    // std::function wants copies; the descriptor has one owner.
+    const auto descriptor = std::make_shared<UniqueFd>(pin.release());
     authorised(
         context_, getObject(), std::move(result), Action::SendPin,
-        [&context = context_, pin](auto reply) {
-            // Not for one moment do we wait for what a caller has not written.
-            ::fcntl(pin.get(), F_SETFL, O_NONBLOCK);
-            auto digits = read_secret_fd(pin.get(), kLongestPin);
-            if (!digits) {
-                reply->refuse(Error{Errc::InvalidArgument, 0, "the descriptor holds no PIN"});
-                return;
-            }
-            context.mt.card().send_pin(*std::move(digits), finish(reply));
+        [&context = context_, descriptor](auto reply) {
+            context.pins.read(std::move(*descriptor), [&context, reply](auto digits) {
+                if (digits) {
+                    context.mt.card().send_pin(*std::move(digits), finish(reply));
+                } else {
+                    reply->refuse(digits.error());
+                }
+            });
         },
-        option(options, "interactive", false));
+        interactive(options));
 }
 
 std::string UiccObject::Reader() {

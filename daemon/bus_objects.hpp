@@ -2,6 +2,8 @@
 #pragma once
 
 #include "daemon/authorisation.hpp"
+#include "daemon/bus_limits.hpp"
+#include "daemon/bus_pin.hpp"
 #include "daemon/mt.hpp"
 #include "daemon/transport_host.hpp"
 
@@ -32,6 +34,8 @@ struct BusContext {
     TransportHost& transports;
     KeyKeeper& keeper;
     Authorisation& authorisation;
+    PinReader& pins;
+    Seats& open_calls;                         ///< by sender
     std::function<std::string()> session_path; ///< of the present session
 };
 

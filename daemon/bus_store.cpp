@@ -54,8 +54,7 @@ StoreObject::StoreObject(BusContext& context)
 void StoreObject::Verify(sdbus::Result<>&& result, Options options) {
     authorised(
         context_, getObject(), std::move(result), Action::ManageDevices,
-        [this](auto reply) { finish(reply)(context_.keeper.verify()); },
-        option(options, "interactive", false));
+        [this](auto reply) { finish(reply)(context_.keeper.verify()); }, interactive(options));
 }
 
 void StoreObject::ForgetAll(sdbus::Result<std::uint32_t>&& result, Options options) {
@@ -69,14 +68,13 @@ void StoreObject::ForgetAll(sdbus::Result<std::uint32_t>&& result, Options optio
                 reply->give(before);
             }
         },
-        option(options, "interactive", false));
+        interactive(options));
 }
 
 void StoreObject::Rekey(sdbus::Result<>&& result, Options options) {
     authorised(
         context_, getObject(), std::move(result), Action::ManageDevices,
-        [this](auto reply) { finish(reply)(context_.keeper.rekey()); },
-        option(options, "interactive", false));
+        [this](auto reply) { finish(reply)(context_.keeper.rekey()); }, interactive(options));
 }
 
 void StoreObject::ExportReport(sdbus::Result<std::vector<Options>>&& result, Options options) {
@@ -89,7 +87,7 @@ void StoreObject::ExportReport(sdbus::Result<std::vector<Options>>&& result, Opt
             }
             reply->give(out);
         },
-        option(options, "interactive", false));
+        interactive(options));
 }
 
 bool StoreObject::Persistent() {

@@ -9,7 +9,12 @@
 #include <gtest/gtest.h>
 #include <systemd/sd-bus.h>
 
+#include <atomic>
+#include <fcntl.h>
+#include <filesystem>
 #include <future>
+#include <iterator>
+#include <sys/mman.h>
 #include <thread>
 
 namespace mtkey::daemon {
@@ -22,6 +27,7 @@ using Options = std::map<std::string, sdbus::Variant>;
 const std::string kDevice = "urn:uuid:1";
 constexpr const char* kInteractionRequired =
     "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
+constexpr const char* kLimitsExceeded = "org.freedesktop.DBus.Error.LimitsExceeded";
 
 Config make_config() {
     Config config;
@@ -227,6 +233,170 @@ TEST_F(BusTest, PinComesByDescriptorAndIsNotWaitedFor) {
     EXPECT_EQ(send(), "");
     ::close(pipe[0]);
     on_reactor([this] { EXPECT_EQ(card.pins, std::vector<std::string>{"1234"}); });
+}
+
+/// They are flags of the caller's pipe: he can set them back before we read.
+TEST_F(BusTest, PinPipeIsLeftAsItIs) {
+    polkit->set(Answer::Yes);
+    int pipe[2] = {-1, -1};
+    ASSERT_EQ(::pipe(pipe), 0);
+    ASSERT_EQ(::write(pipe[1], "1234", 4), 4);
+    ::close(pipe[1]);
+    EXPECT_EQ(call(kUiccPath, "Uicc1", "SendPin", false, sdbus::UnixFd(pipe[0]), Options{}), "");
+    EXPECT_EQ(::fcntl(pipe[0], F_GETFL) & O_NONBLOCK, 0);
+    ::close(pipe[0]);
+}
+
+TEST_F(BusTest, OpenPipesHoldSoManyThreadsAndNoReactor) {
+    int pipe[2] = {-1, -1};
+    ASSERT_EQ(::pipe(pipe), 0);
+    std::optional<PinReader> pins;
+    std::atomic<std::size_t> answers = 0;
+    std::promise<void> all;
+    on_reactor([&] {
+        pins.emplace(reactor);
+        for (std::size_t i = 0; i < PinReader::kThreads; ++i) {
+            pins->read(UniqueFd(::dup(pipe[0])), [&](const auto& pin) {
+                EXPECT_FALSE(pin);
+                if (++answers == PinReader::kThreads) {
+                    all.set_value();
+                }
+            });
+        }
+        std::optional<Errc> refused;
+        pins->read(UniqueFd(::dup(pipe[0])), [&](const auto& pin) { refused = pin.error().code; });
+        EXPECT_EQ(refused, Errc::LimitExceeded);
+        const UniqueFd memory(::memfd_create("pin", MFD_CLOEXEC));
+        ASSERT_EQ(::write(memory.get(), "4711", 4), 4);
+        std::string read;
+        pins->read(UniqueFd(::dup(memory.get())),
+                   [&](const auto& pin) { read = as_text(pin.value().reveal()); });
+        EXPECT_EQ(read, "4711") << "needs no thread, and not the caller's place in the file";
+        UniqueFd file(::open("/proc/self/status", O_RDONLY | O_CLOEXEC));
+        refused.reset();
+        pins->read(std::move(file), [&](const auto& pin) { refused = pin.error().code; });
+        EXPECT_EQ(refused, Errc::InvalidArgument) << "a file that may be anybody's";
+        EXPECT_EQ(answers, 0U);
+    });
+    ASSERT_EQ(all.get_future().wait_for(20s), std::future_status::ready);
+    ASSERT_EQ(::write(pipe[1], "1234", 4), 4);
+    ::close(pipe[1]);
+    std::promise<std::string> again;
+    on_reactor([&] {
+        pins->read(UniqueFd(pipe[0]), [&](const auto& pin) {
+            again.set_value(pin ? std::string(as_text(pin->reveal())) : "");
+        });
+    });
+    EXPECT_EQ(again.get_future().get(), "1234") << "the threads are free again";
+    on_reactor([&] { pins.reset(); });
+}
+
+/// A client that does not wait for answers. Owns its connection.
+class Stubborn {
+public:
+    explicit Stubborn(const std::string& address) {
+        sd_bus_new(&bus_);
+        sd_bus_set_address(bus_, address.c_str());
+        sd_bus_set_bus_client(bus_, 1);
+        sd_bus_negotiate_fds(bus_, 1);
+        EXPECT_GE(sd_bus_start(bus_), 0);
+    }
+    ~Stubborn() { sd_bus_flush_close_unref(bus_); }
+    Stubborn(const Stubborn&) = delete;
+    Stubborn& operator=(const Stubborn&) = delete;
+
+    template <typename Fill>
+    void send(const char* path, const std::string& interface, const char* method, Fill fill) {
+        sd_bus_message* message = nullptr;
+        ASSERT_GE(sd_bus_message_new_method_call(bus_, &message, "org.mtkeyd1", path,
+                                                 interface.c_str(), method),
+                  0);
+        fill(message);
+        sd_bus_message_set_expect_reply(message, 0);
+        sd_bus_send(bus_, message, nullptr);
+        sd_bus_message_unref(message);
+        sd_bus_flush(bus_);
+    }
+
+private:
+    sd_bus* bus_ = nullptr;
+};
+
+std::ptrdiff_t open_descriptors() {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+}
+
+TEST_F(BusTest, FloodLeavesTheReactorItsTurns) {
+    std::atomic<bool> stop = false;
+    std::thread flood([&] {
+        Stubborn client(system.address);
+        while (!stop) {
+            client.send(kRootPath, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                        [](sd_bus_message*) {});
+        }
+    });
+    std::this_thread::sleep_for(200ms);
+    for (int i = 0; i < 50; ++i) {
+        auto done = std::make_shared<std::promise<void>>();
+        reactor.post([done] { done->set_value(); });
+        const bool prompt = done->get_future().wait_for(2s) == std::future_status::ready;
+        EXPECT_TRUE(prompt);
+        if (!prompt) {
+            break;
+        }
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_EQ(discard(), "org.mtkeyd1.Error.NotAuthorized") << "and others are answered";
+    stop = true;
+    flood.join();
+}
+
+TEST_F(BusTest, WhoCallsTooOftenIsTold) {
+    const auto connection = sdbus::createSessionBusConnectionWithAddress(system.address);
+    const auto proxy = sdbus::createProxy(*connection, "org.mtkeyd1", kRootPath);
+    const auto cancel = [&] {
+        auto message = proxy->createMethodCall("org.mtkeyd1.Manager1", "CancelBootstrap");
+        try {
+            proxy->callMethod(message, 20s);
+            return std::string();
+        } catch (const sdbus::Error& error) {
+            return error.getName();
+        }
+    };
+    EXPECT_EQ(cancel(), "org.mtkeyd1.Error.NotAuthorized");
+    std::string name;
+    for (int i = 0; i < 10'000 && name != kLimitsExceeded; ++i) {
+        name = cancel();
+    }
+    EXPECT_EQ(name, kLimitsExceeded);
+    EXPECT_EQ(discard(), "org.mtkeyd1.Error.NotAuthorized") << "not another one";
+}
+
+TEST_F(BusTest, CallsThatWaitForPolkitAreFewAndHoldLittle) {
+    polkit->set(Answer::Wait);
+    Stubborn client(system.address);
+    const auto before = open_descriptors();
+    for (int i = 0; i < 20; ++i) {
+        client.send(kUiccPath, "org.mtkeyd1.Uicc1", "SendPin",
+                    [](auto* message) { sd_bus_message_append(message, "ha{sv}", 0, 0); });
+    }
+    polkit->await_question();
+    // Behind them all: the same user's, from another connection.
+    EXPECT_EQ(discard(), kLimitsExceeded);
+    on_reactor([] {});
+    EXPECT_EQ(polkit->take().size(), 8U);
+    // One for each, and what the test's own connections have open for a moment.
+    EXPECT_LE(open_descriptors() - before, 8 + 3);
+}
+
+TEST_F(BusTest, UnknownOptionsAreRefusedBeforeAnybodyIsAsked) {
+    const Options options{{"x", sdbus::Variant(sdbus::UnixFd(0))}};
+    constexpr const char* kInvalid = "org.freedesktop.DBus.Error.InvalidArgs";
+    EXPECT_EQ(call(kRootPath, "Manager1", "Bootstrap", false, options), kInvalid);
+    EXPECT_EQ(call(kRootPath, "Manager1", "ForgetDevice", false, kDevice, options), kInvalid);
+    EXPECT_EQ(call(kUiccPath, "Uicc1", "SendPin", false, sdbus::UnixFd(0), options), kInvalid);
+    EXPECT_TRUE(polkit->take().empty());
 }
 
 /// A person takes a minute; by then it is another session, and the object is gone.

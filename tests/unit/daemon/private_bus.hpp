@@ -88,7 +88,10 @@ public:
         connection_->requestName("org.freedesktop.PolicyKit1");
         connection_->enterEventLoopAsync();
     }
-    ~FakePolkit() { connection_->leaveEventLoop(); }
+    ~FakePolkit() {
+        connection_->leaveEventLoop();
+        waiting_.reset(); // needs the connection
+    }
     FakePolkit(const FakePolkit&) = delete;
     FakePolkit& operator=(const FakePolkit&) = delete;
 
