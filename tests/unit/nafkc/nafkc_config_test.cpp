@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/nafkc/config.hpp"
 
+#include "base/file.hpp"
 #include "fakes/throwaway_pki.hpp"
+#include "vectors/source_root.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <regex>
+#include <sstream>
+#include <string>
 
 namespace mtkey::nafkc {
 namespace {
@@ -89,6 +94,42 @@ private_key = "f"
     EXPECT_TRUE(config->mt_id_secret_file.empty());
     EXPECT_TRUE(config->server.tls_settings.client_crl_file.empty());
     EXPECT_TRUE(config->bsf.address.empty());
+}
+
+/// The text with what stands behind "# " as well, where that is a key and no example.
+std::string uncommented(const std::string& text) {
+    static const std::regex line("# ([a-z0-9_]+ = [^(]+)");
+    std::istringstream in(text);
+    std::string out;
+    for (std::string one; std::getline(in, one);) {
+        std::smatch match;
+        out += (std::regex_match(one, match, line) ? match[1].str() : one) + "\n";
+    }
+    return out;
+}
+
+TEST(NafkcConfig, ExampleIsValidAndShowsTheDefaults) {
+    const auto text =
+        read_file(vectors::source_root() + "/config/nafkc.toml", 64 * 1024, Trust::Any).value();
+    const auto as_it_is = parse_config(text, "nafkc.toml");
+    ASSERT_TRUE(as_it_is) << describe(as_it_is.error());
+    const auto full_text = uncommented(text);
+    for (const auto* key : {"\nkdf_profile =", "\nrequire_gba_u =", "\nallow_2g =",
+                            "\nlifetime_cap_seconds =", "\nua =", "\ntimeout_seconds ="}) {
+        EXPECT_THAT(full_text, HasSubstr(key));
+    }
+    const auto full = parse_config(full_text, "nafkc.toml");
+    ASSERT_TRUE(full) << describe(full.error());
+    EXPECT_EQ(full->key_center.kdf_profile, as_it_is->key_center.kdf_profile);
+    EXPECT_EQ(full->key_center.require_gba_u, as_it_is->key_center.require_gba_u);
+    EXPECT_EQ(full->key_center.allow_2g, as_it_is->key_center.allow_2g);
+    EXPECT_EQ(full->key_center.lifetime_cap, as_it_is->key_center.lifetime_cap);
+    EXPECT_EQ(full->key_center.nafs, as_it_is->key_center.nafs);
+    EXPECT_EQ(full->bsf.exchange_timeout, as_it_is->bsf.exchange_timeout);
+    // What is set by example is a setting, too.
+    for (const auto* example : {"device_crl", "mt_id_secret_file", "address"}) {
+        EXPECT_THAT(text, HasSubstr(std::string("# ") + example + " = "));
+    }
 }
 
 TEST(NafkcConfig, KeysOfASim) {
