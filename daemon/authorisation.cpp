@@ -41,21 +41,20 @@ Caller current_caller(const sdbus::IObject& object) {
     return Caller{message->getSender(), allows_interaction(*message)};
 }
 
-std::expected<Standing, Refusal> polkit_verdict(bool authorised, bool challenge, bool interactive,
-                                                Action action) {
+std::optional<Refusal> polkit_refusal(bool authorised, bool challenge, bool interactive,
+                                      Action action) {
     if (authorised) {
-        return Standing::User;
+        return std::nullopt;
     }
     const std::string id = action_id(action);
     if (!challenge) {
-        return std::unexpected(Refusal{id + ": polkit says no"});
+        return Refusal{id + ": polkit says no"};
     }
     if (!interactive) {
-        return std::unexpected(
-            Refusal{id + ": polkit wants to ask the user, and the caller does not let it",
-                    Refusal::Kind::WouldAsk});
+        return Refusal{id + ": polkit wants to ask the user, and the caller does not let it",
+                       Refusal::Kind::WouldAsk};
     }
-    return std::unexpected(Refusal{id + ": polkit found nobody to ask (is an agent running?)"});
+    return Refusal{id + ": polkit found nobody to ask (is an agent running?)"};
 }
 
 Authorisation::Authorisation(sdbus::IConnection& connection, OwnUser own_user)
@@ -89,13 +88,16 @@ void Authorisation::check(const Caller& caller, Action action, Decided decided) 
             .withTimeout(kPolkitTimeout)
             .withArguments(subject, action_id(action), Details{},
                            caller.interactive ? kAllowUserInteraction : 0U, std::string())
-            .uponReplyInvoke([caller, action, decided, refuse, seat](const sdbus::Error* error,
-                                                                     const Verdict& verdict) {
+            .uponReplyInvoke([caller, action, decided, refuse, seat, uid](const sdbus::Error* error,
+                                                                          const Verdict& verdict) {
                 if (error != nullptr) {
                     refuse("polkit does not answer; root may");
+                } else if (const auto refused =
+                               polkit_refusal(std::get<0>(verdict), std::get<1>(verdict),
+                                              caller.interactive, action)) {
+                    decided(std::unexpected(*refused));
                 } else {
-                    decided(polkit_verdict(std::get<0>(verdict), std::get<1>(verdict),
-                                           caller.interactive, action));
+                    decided(Standing{.uid = uid});
                 }
             });
     };
@@ -112,7 +114,7 @@ void Authorisation::check(const Caller& caller, Action action, Decided decided) 
                     if (error != nullptr) {
                         refuse("the caller has left the bus");
                     } else if (own_user == OwnUser::Passes && (uid == 0 || uid == ::geteuid())) {
-                        decided(Standing::Administrator);
+                        decided(Standing{.administrator = true, .uid = uid});
                     } else {
                         ask_polkit(uid);
                     }

@@ -4,9 +4,11 @@
 #include "base/result.hpp"
 #include "daemon/bus_limits.hpp"
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sdbus {
@@ -38,13 +40,16 @@ struct Refusal {
     std::string why;
     Kind kind = Kind::No;
 };
-/// Who may: root or our own user by himself, another one because polkit says so.
-enum class Standing { Administrator, User };
+/// Who may.
+struct Standing {
+    bool administrator = false; ///< root or our own user; another one may because polkit says so
+    std::uint32_t uid = 0;
+};
 using Decided = std::function<void(const std::expected<Standing, Refusal>&)>;
 
-/// What polkit's answer means for this caller.
-[[nodiscard]] std::expected<Standing, Refusal> polkit_verdict(bool authorised, bool challenge,
-                                                              bool interactive, Action action);
+/// What polkit's answer means for this caller; nothing = he may.
+[[nodiscard]] std::optional<Refusal> polkit_refusal(bool authorised, bool challenge,
+                                                    bool interactive, Action action);
 
 /// AsksPolkit is for tests, where one user is all there is.
 enum class OwnUser { Passes, AsksPolkit };

@@ -27,7 +27,7 @@ void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options
     const auto naf = option(options, "naf", std::string());
     authorised(
         context_, getObject(), std::move(result), Action::Bootstrap,
-        [this, force, naf](auto reply) {
+        [this, force, naf](auto reply, const Standing& caller) {
             std::optional<kdf::NafId> naf_id;
             if (!naf.empty()) {
                 for (const auto& entry : context_.mt.nafs().entries()) {
@@ -40,7 +40,9 @@ void ManagerObject::Bootstrap(sdbus::Result<sdbus::ObjectPath>&& result, Options
                     return;
                 }
             }
-            const RunRequest request{.force = force};
+            const RunRequest request{.force = force,
+                                     .asked_by = caller.administrator ? std::string()
+                                                                      : name_of_user(caller.uid)};
             context_.mt.card().bootstrap(request, [this, reply, naf_id](const Result<void>& done) {
                 if (!done) {
                     reply->refuse(done.error());

@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mtkey::daemon {
@@ -21,9 +22,16 @@ using Statistics = std::map<std::string, std::uint64_t>;
 
 /// Who wants a bootstrapping.
 struct RunRequest {
-    bool force = false;      ///< a new one whatever there is
-    std::string device_id{}; ///< "" = the administrator
+    bool force = false;     ///< a new one whatever there is
+    std::string asked_by{}; ///< a Device_ID, or name_of_user(); "" = the administrator
 };
+/// Of a user of this system who is no administrator: "user 1000". No Device_ID has a space.
+[[nodiscard]] inline std::string name_of_user(std::uint32_t uid) {
+    return "user " + std::to_string(uid);
+}
+[[nodiscard]] inline bool is_user(std::string_view asked_by) {
+    return asked_by.starts_with("user ");
+}
 
 /// The context before the last run: its NAF keys serve procedures that were under way, for a
 /// moment.
@@ -73,8 +81,8 @@ public:
     [[nodiscard]] virtual const CardState& state() const = 0;
     [[nodiscard]] virtual Statistics statistics() const = 0;
 
-    /// Makes sure of a valid context. Joins the run in progress. RetryAfter, at once, when a device
-    /// asks for a run that may not begin yet (detail = seconds).
+    /// Makes sure of a valid context. Joins the run in progress. RetryAfter, at once, when
+    /// another than the administrator asks for a run that may not begin yet (detail = seconds).
     virtual void bootstrap(const RunRequest& request, std::function<void(Result<void>)> done) = 0;
     /// Ks_(ext)_NAF of the present context, or one of the former context's that was derived when it
     /// was the present one. BtidStale when `b_tid` is of neither, or when the UICC says that it has

@@ -194,7 +194,7 @@ void CardWorker::bootstrap(const RunRequest& request, std::function<void(Result<
     running_ = true;
     interruption_.arm();
     const bool queued = enqueue([this, request] {
-        const auto begins = [&] { gate_.began(request.device_id); };
+        const auto begins = [&] { gate_.began(request.asked_by); };
         const auto result = with_memory([&] { return work_.bootstrap(request.force, begins); });
         publish([this, result, delay = work_.retry_after()] {
             gate_.ended(result, delay);

@@ -195,8 +195,7 @@ void Procedure::bootstrap(const local::EstablishmentRequest& request) {
     const auto present = mt_.context();
     const bool unknown = request.reason == local::Reason::BtidUnknownToNetwork && present &&
                          present->b_tid == given_b_tid_;
-    const RunRequest wanted{.force = unknown || mt_.tombstoned(device_id_),
-                            .device_id = device_id_};
+    const RunRequest wanted{.force = unknown || mt_.tombstoned(device_id_), .asked_by = device_id_};
     mt_.card().bootstrap(wanted, [this, alive = std::weak_ptr(alive_),
                                   naf_id = request.naf_id](const Result<void>& done) {
         if (alive.expired()) {

@@ -35,7 +35,7 @@ void RunGate::assume_busy_past() {
 
 Result<void> RunGate::admit(const RunRequest& request,
                             const std::optional<keys::ContextFacts>& context) {
-    if (request.device_id.empty()) {
+    if (request.asked_by.empty()) {
         back_off_.reset();
         return {};
     }
@@ -43,7 +43,7 @@ Result<void> RunGate::admit(const RunRequest& request,
     auto wait = back_off_.wait();
     {
         const std::scoped_lock lock(mutex_);
-        wait = std::max(wait, budget_.wait(keys::device_tag(request.device_id), good));
+        wait = std::max(wait, budget_.wait(keys::device_tag(request.asked_by), good));
         if (good) {
             // Nobody but the device says that its B-TID is of no use (threats L3).
             const auto started = context->use_deadline - keys::kLongestUse;
@@ -52,16 +52,19 @@ Result<void> RunGate::admit(const RunRequest& request,
     }
     if (wait > milliseconds(0)) {
         const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
-        return fail(Errc::RetryAfter, "bootstrapping", static_cast<std::uint32_t>(seconds.count()));
+        return fail(Errc::RetryAfter,
+                    is_user(request.asked_by) ? "bootstrapping; root need not wait"
+                                              : "bootstrapping",
+                    static_cast<std::uint32_t>(seconds.count()));
     }
     return {};
 }
 
-void RunGate::began(const std::string& device_id) {
+void RunGate::began(const std::string& asked_by) {
     std::vector<keys::BegunRun> runs;
     {
         const std::scoped_lock lock(mutex_);
-        budget_.spend(device_id.empty() ? std::string() : keys::device_tag(device_id));
+        budget_.spend(asked_by.empty() ? std::string() : keys::device_tag(asked_by));
         runs = budget_.runs();
     }
     past_.change([&](auto& past) { past.runs = std::move(runs); });

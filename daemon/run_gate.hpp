@@ -22,11 +22,12 @@ public:
 
     /// RetryAfter, detail = seconds. `context`: the present one, nothing when there is none.
     // An administrator is never refused, though his runs count: he is the one who finds out whether
-    // it works now, and could get the same by starting the daemon anew.
+    // it works now, and could get the same by starting the daemon anew. Another user, whom polkit
+    // lets bootstrap unasked when he sits at the console, has what one device has.
     [[nodiscard]] Result<void> admit(const RunRequest& request,
                                      const std::optional<keys::ContextFacts>& context);
     /// The first exchange comes next: counted, and written down before. On the worker's thread.
-    void began(const std::string& device_id);
+    void began(const std::string& asked_by);
     void ended(const Result<void>& result, std::optional<std::chrono::seconds> retry_after = {});
     /// This card is there; another one than the last has done nothing wrong yet.
     void met(const std::string& uicc);

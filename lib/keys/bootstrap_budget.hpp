@@ -20,11 +20,13 @@ struct RunLimits {
 /// One bootstrapping that has begun, whatever became of it.
 struct BegunRun {
     BootTime at{};
-    std::string device; ///< device_tag() of the one that caused it; "" = the administrator
+    std::string
+        device; ///< device_tag() of who caused it, a device or a user; "" = the administrator
     bool operator==(const BegunRun&) const = default;
 };
 
-/// Stands for a Device_ID where only equality counts: 16 hex digits of its SHA-256.
+/// Stands for a Device_ID, or the name of a user, where only equality counts: 16 hex digits of its
+/// SHA-256.
 [[nodiscard]] std::string device_tag(std::string_view device_id);
 
 /// Counts begun bootstrappings over the last minute, hour and day: in any such time at most as many

@@ -51,8 +51,7 @@ protected:
         }
         card.state_.reader = "reader";
         card.bootstrap({.force = true}, [](const auto&) {});
-        bus = Bus::create(reactor, mt, transports, *keeper, system.address, OwnUser::AsksPolkit)
-                  .value();
+        bus = Bus::create(reactor, mt, transports, *keeper, system.address, own_user).value();
         mt.set_events(bus->events());
         polkit.emplace(system.address);
         thread = std::thread([this] { reactor.run(); });
@@ -99,6 +98,7 @@ protected:
         return std::string(kRootPath) + "/session/" + std::to_string(number);
     }
 
+    OwnUser own_user = OwnUser::AsksPolkit;
     const Config config = make_config();
     fakes::ManualClock clock{"2030-01-01T00:00:00Z"};
     SystemRandom random;
@@ -413,6 +413,30 @@ TEST_F(BusTest, SessionThatEndsWhilePolkitAsks) {
     on_reactor([this] { EXPECT_TRUE(card.state_.context) << "not the one that was meant"; });
     polkit->set(Answer::Yes);
     EXPECT_EQ(call(session(2), "Session1", "Discard", false), "");
+}
+
+class OwnUserTest : public BusTest {
+protected:
+    OwnUserTest() { own_user = OwnUser::Passes; }
+};
+
+// Whose budget pays for it: with force, or a Discard before it, who sits at the console could have
+// the network asked without an end.
+TEST_F(BusTest, RunOfAUserIsHis) {
+    polkit->set(Answer::Yes);
+    const Options options{{"force", sdbus::Variant(true)}};
+    EXPECT_EQ(call(kRootPath, "Manager1", "Bootstrap", false, options), "");
+    on_reactor([this] {
+        EXPECT_EQ(card.forced, 2U);
+        EXPECT_EQ(card.last_asked_by, name_of_user(::geteuid()));
+    });
+}
+
+TEST_F(OwnUserTest, IsTheAdministrator) {
+    on_reactor([this] { card.last_asked_by = "somebody"; });
+    EXPECT_EQ(call(kRootPath, "Manager1", "Bootstrap", false, Options{}), "");
+    on_reactor([this] { EXPECT_EQ(card.last_asked_by, ""); });
+    EXPECT_TRUE(polkit->take().empty());
 }
 
 TEST_F(BusTest, BootstrapTellsOfACardThatLeft) {

@@ -262,7 +262,7 @@ TEST(CardResume, RunThatWasCutShortContradictsNothing) {
         }
         return answer;
     };
-    one.card.bootstrap({.force = true, .device_id = "d"},
+    one.card.bootstrap({.force = true, .asked_by = "d"},
                        [](const auto& done) { EXPECT_TRUE(done); });
     one.rig.on_answer = {};
     ASSERT_FALSE(when_begun.empty());

@@ -27,7 +27,7 @@ public:
         ++bootstraps;
         const bool force = request.force;
         forced += force ? 1U : 0U;
-        last_device = request.device_id;
+        last_asked_by = request.asked_by;
         if (late) {
             waiting_.push_back(
                 [this, force, done = std::move(done)] { answer_bootstrap(force, done); });
@@ -137,7 +137,7 @@ public:
     std::chrono::seconds network_ahead{0}; ///< the BSF's time and ours
     unsigned bootstraps = 0;
     unsigned forced = 0;
-    std::string last_device; ///< that asked for a bootstrapping; "" = the administrator
+    std::string last_asked_by; ///< whoever asked for a bootstrapping; "" = the administrator
     unsigned runs = 0;
     unsigned derivations = 0;
     std::optional<Error> fail_bootstrap;

@@ -49,7 +49,7 @@ public:
         }
         life_->interruption.arm();
         const auto result =
-            life_->work.bootstrap(request.force, [&] { life_->gate.began(request.device_id); });
+            life_->work.bootstrap(request.force, [&] { life_->gate.began(request.asked_by); });
         life_->gate.ended(result);
         look();
         done(result);

@@ -86,7 +86,7 @@ TEST_F(ProcedureTest, WrongConfirmationMakesNobodyElse) {
     EXPECT_EQ(mt.pending().find_device(victim, clock.boot_now())->est_id, key.answer.est_id);
     link.ask(naf_id(), {}, local::Reason::BtidUnknownToNetwork);
     EXPECT_TRUE(link.exchange());
-    EXPECT_EQ(card.last_device, kDevice) << "whose budget pays for the run";
+    EXPECT_EQ(card.last_asked_by, kDevice) << "whose budget pays for the run";
     send_confirm(other, key);
     expect_ack(other, key);
 }

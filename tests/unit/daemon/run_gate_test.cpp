@@ -33,9 +33,9 @@ class RunGateTest : public ::testing::Test {
 protected:
     RunGate gate_of(PastKeeper& past) { return {{}, clock, random, past}; }
     /// Seconds to wait; 0 = admitted.
-    unsigned asks(RunGate& gate, const std::string& device,
+    unsigned asks(RunGate& gate, const std::string& asked_by,
                   const std::optional<keys::ContextFacts>& context = {}) {
-        const auto admitted = gate.admit({.force = true, .device_id = device}, context);
+        const auto admitted = gate.admit({.force = true, .asked_by = asked_by}, context);
         EXPECT_TRUE(admitted || admitted.error().code == Errc::RetryAfter);
         return admitted ? 0 : admitted.error().detail;
     }
@@ -68,6 +68,26 @@ TEST_F(RunGateTest, AdministratorIsNeverRefusedAndEndsTheBackOff) {
     }
     clock.advance(60s);
     EXPECT_EQ(asks(gate, "a"), 24U * 3600 - 60) << "but his runs count";
+}
+
+TEST_F(RunGateTest, UserHasWhatOneDeviceHasAndDoesNotEndTheBackOff) {
+    PastKeeper past(memory, clock, "b001");
+    auto gate = gate_of(past);
+    gate.ended(fail(Errc::BsfRejected, "bsf", 403));
+    EXPECT_GT(asks(gate, name_of_user(1000)), 400U);
+    EXPECT_EQ(asks(gate, ""), 0U);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(asks(gate, name_of_user(1000)), 0U);
+        gate.began(name_of_user(1000));
+        clock.advance(60s);
+    }
+    EXPECT_EQ(asks(gate, name_of_user(1000)), 3600U - 180);
+    EXPECT_EQ(asks(gate, name_of_user(1001)), 0U);
+    EXPECT_EQ(asks(gate, "a"), 0U);
+    EXPECT_EQ(asks(gate, ""), 0U);
+    const auto refused = gate.admit({.asked_by = name_of_user(1000)}, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().context, "bootstrapping; root need not wait");
 }
 
 TEST_F(RunGateTest, BackOffEndsWithSuccessAndAnotherCard) {
