@@ -55,12 +55,18 @@ def confine() -> None:
 
 def join(pid: int, *names: str) -> None:
     """Those namespaces of process `pid`; its user namespace first, which gives the right to enter the others."""
+    # Who enters a namespace of mounts begins at its root, and not at that of the chroot where `pid` may be.
+    root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY) if "mnt" in names else None
     for name in ("user", *names):
         path = f"/proc/{pid}/ns/{name}"
         if os.stat(path).st_ino == os.stat(f"/proc/self/ns/{name}").st_ino:
             continue
         with open(path, "rb") as namespace:
             check(libc.setns(namespace.fileno(), NAMESPACES[name]), f"setns {name}")
+    if root is not None:
+        os.chdir(root)
+        os.chroot(".")
+        os.close(root)
 
 
 def inherit(descriptor: int, number: int) -> None:
