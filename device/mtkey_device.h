@@ -31,7 +31,8 @@ struct mtkey_device_config {
     const char* certificate_file; /* PEM chain of this device */
     const char* private_key_file; /* PEM, mode 0600 */
     /* FQDN suffixes of acceptable Key Centers, "3gppnetwork.org"; NULL at the end. The MT's list
-     * comes over an unauthenticated link: at least one is needed. */
+     * comes over an unauthenticated link: at least one is needed. What lies under one (the longest
+     * that fits) is one operator: no other can replace its keys. */
     const char* const* allowed_suffixes;
     const char* preferred_naf; /* FQDN; NULL = the first acceptable one of the MT's list */
     const char* kdf_profile;   /* NULL = "draft-1" */
