@@ -68,7 +68,11 @@ struct mtkey_device_result {
 };
 
 /* Locks the memory that holds keys. 0 = done. The functions below do it, too, and fail where it
- * cannot be done; called at the start of the program it shows that early. */
+ * cannot be done; called at the start of the program it shows that early.
+ * That memory is OpenSSL's secure heap, of which a process has one: 256 KiB, made here. Where the
+ * program has made it before (CRYPTO_secure_malloc_init), keys go there; that it is locked and has
+ * 64 KiB to spare is the program's affair. Keys that find no place in it are an error, never in
+ * plain memory. CRYPTO_secure_malloc_done() is for the end, after the last call. */
 int mtkey_device_init(void);
 
 /* Tries the stored key (draft 5.5.1), else establishes one (5.5.2, 5.5.3). 0 = both sides hold the
