@@ -32,7 +32,8 @@ struct SystemParts {
 };
 
 /// The external device's keys in the sealed store (docs/store.md): at most one active and one
-/// pending key per MT, each filed under the mt-id. A change is on the disk when the call returns,
+/// pending key per MT, each filed under the mt-id, which the device lets one operator give alone
+/// (DeviceProcedure). A change is on the disk when the call returns,
 /// or has not happened.
 class DeviceKeys {
 public:

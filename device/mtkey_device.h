@@ -31,7 +31,8 @@ struct mtkey_device_config {
     const char* certificate_file; /* PEM chain of this device */
     const char* private_key_file; /* PEM, mode 0600 */
     /* FQDN suffixes of acceptable Key Centers, "3gppnetwork.org"; NULL at the end. The MT's list
-     * comes over an unauthenticated link: at least one is needed. */
+     * comes over an unauthenticated link: at least one is needed. What lies under one (the longest
+     * that fits) is one operator: no other can replace its keys. */
     const char* const* allowed_suffixes;
     const char* preferred_naf; /* FQDN; NULL = the first acceptable one of the MT's list */
     const char* kdf_profile;   /* NULL = "draft-1" */
@@ -67,7 +68,11 @@ struct mtkey_device_result {
 };
 
 /* Locks the memory that holds keys. 0 = done. The functions below do it, too, and fail where it
- * cannot be done; called at the start of the program it shows that early. */
+ * cannot be done; called at the start of the program it shows that early.
+ * That memory is OpenSSL's secure heap, of which a process has one: 256 KiB, made here. Where the
+ * program has made it before (CRYPTO_secure_malloc_init), keys go there; that it is locked and has
+ * 64 KiB to spare is the program's affair. Keys that find no place in it are an error, never in
+ * plain memory. CRYPTO_secure_malloc_done() is for the end, after the last call. */
 int mtkey_device_init(void);
 
 /* Tries the stored key (draft 5.5.1), else establishes one (5.5.2, 5.5.3). 0 = both sides hold the

@@ -4,14 +4,31 @@
 #include "base/log.hpp"
 #include "device/key_center.hpp"
 
-#include <algorithm>
-
 namespace mtkey::device {
 
+namespace {
+
+/// The longest suffix that `fqdn` lies under; empty when there is none.
+std::string_view suffix_of(std::string_view fqdn, const std::vector<std::string>& suffixes) {
+    std::string_view found;
+    for (const auto& suffix : suffixes) {
+        if (suffix.size() > found.size() && (fqdn == suffix || fqdn.ends_with("." + suffix))) {
+            found = suffix;
+        }
+    }
+    return found;
+}
+
+} // namespace
+
 bool fqdn_permitted(std::string_view fqdn, const std::vector<std::string>& suffixes) {
-    return std::ranges::any_of(suffixes, [fqdn](const std::string& suffix) {
-        return !suffix.empty() && (fqdn == suffix || fqdn.ends_with("." + suffix));
-    });
+    return !suffix_of(fqdn, suffixes).empty();
+}
+
+bool same_operator(std::string_view one, std::string_view other,
+                   const std::vector<std::string>& suffixes) {
+    const auto suffix = suffix_of(one, suffixes);
+    return !suffix.empty() && suffix == suffix_of(other, suffixes);
 }
 
 Result<const local::NafEntry*> choose_naf(const std::vector<local::NafEntry>& offered,

@@ -327,6 +327,24 @@ Result<void> DeviceProcedure::check(const local::EstablishmentAnswer& answer,
     return {};
 }
 
+/// DRAFT-GAP(mt-id): every Key Center may say any mt-id. It belongs to the operator whose Key
+/// Center gave it first: another one could else put a key that it knows in the place of a good one.
+Result<void> DeviceProcedure::check_owner(const std::string& mt_id,
+                                          const std::string& naf_fqdn) const {
+    constexpr std::size_t kMostOfAName = 80; // the message must not lose its end, the remedy
+    for (const auto* key : {out_.keys.find_active(mt_id), out_.keys.find_pending(mt_id)}) {
+        if (key != nullptr && !same_operator(key->naf_fqdn, naf_fqdn, settings_.allowed_suffixes)) {
+            return fail(Errc::Rejected,
+                        "mt-id '" + printable(mt_id, kMostOfAName) + "' came with a key of '" +
+                            printable(key->naf_fqdn, kMostOfAName) + "', and '" +
+                            printable(naf_fqdn, kMostOfAName) +
+                            "' is not under the same allowed suffix; to give it up, "
+                            "mtkey-device forget --mt");
+        }
+    }
+    return {};
+}
+
 Result<void> DeviceProcedure::store_pending(const local::EstablishmentReceived& received,
                                             BootTime received_at, keycenter::KeyAnswer answer) {
     if (answer.profile != received.answer.profile) {
@@ -334,6 +352,7 @@ Result<void> DeviceProcedure::store_pending(const local::EstablishmentReceived& 
                                                ", Key Center: " + printable(answer.profile, 40));
     }
     const auto& l4 = received.answer;
+    MTKEY_CHECK(check_owner(answer.mt_id, l4.naf_id.fqdn));
     const auto now = out_.limits.clock.utc_now();
     const auto boot_now = out_.limits.clock.boot_now();
     // DRAFT-GAP(two-clocks): the MT says how long Ks lasts, for a clock here that is behind. Its

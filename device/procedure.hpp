@@ -87,6 +87,8 @@ private:
     [[nodiscard]] Result<keycenter::KeyAnswer>
     ask_key_center(Connected& mt, const Selection& selection,
                    const local::EstablishmentAnswer& answer);
+    [[nodiscard]] Result<void> check_owner(const std::string& mt_id,
+                                           const std::string& naf_fqdn) const;
     [[nodiscard]] Result<void> store_pending(const local::EstablishmentReceived& received,
                                              BootTime received_at, keycenter::KeyAnswer answer);
     [[nodiscard]] Result<void> confirm(Connected& mt, const std::string& mt_id);

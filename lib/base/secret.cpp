@@ -3,6 +3,7 @@
 
 #include "base/hash.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -16,10 +17,16 @@ namespace {
 constexpr std::size_t kArena = 256 * 1024;
 constexpr std::size_t kSmallestBlock = 16;
 
+/// From then on plain memory, which OpenSSL gives where there is no arena (any more), is no memory.
+std::atomic<bool> arena_is_there = false;
+
 Result<void> make_arena() {
     // Without memory its first use leaves OpenSSL 3.0 with half a context, which it then uses.
     if (OSSL_LIB_CTX_get0_global_default() == nullptr) {
         return fail(Errc::Internal, "OpenSSL cannot begin: no memory");
+    }
+    if (CRYPTO_secure_malloc_initialized() == 1) {
+        return check_algorithms(); // of the program that we are a library of: there can be only one
     }
     // 1 = locked; 2 = usable but mlock failed; 0 = none
     const int state = CRYPTO_secure_malloc_init(kArena, kSmallestBlock);
@@ -38,6 +45,9 @@ Result<void> make_arena() {
 Result<void> init_secure_heap() {
     // OpenSSL calls an arena initialised that it could not lock: what counts is what came first.
     static const Result<void> outcome = make_arena();
+    if (outcome) {
+        arena_is_there = true;
+    }
     return outcome;
 }
 
@@ -47,6 +57,10 @@ SecretBytes::SecretBytes(std::size_t size) : size_(size) {
     }
     data_ = static_cast<std::uint8_t*>(OPENSSL_secure_zalloc(size));
     if (data_ == nullptr) {
+        throw std::bad_alloc();
+    }
+    if (arena_is_there && CRYPTO_secure_allocated(data_) != 1) {
+        release();
         throw std::bad_alloc();
     }
 }

@@ -13,6 +13,7 @@
 namespace mtkey {
 
 /// Call once at the start of every program, before the first secret: a locked, undumped arena.
+/// Where the program that uses us as a library has made OpenSSL's arena, that one is used as it is.
 /// An arena that the system refuses (RLIMIT_MEMLOCK) is an error, never a silent plain heap; called
 /// again, it says the same again. An OpenSSL that lacks an algorithm is an error here too, so that
 /// later only memory can be wanting.

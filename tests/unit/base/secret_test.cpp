@@ -98,6 +98,52 @@ TEST(SecureHeapDeathTest, RefusedArenaStaysRefused) {
     EXPECT_EXIT(std::_Exit(refused_arenas()), testing::ExitedWithCode(0), "");
 }
 
+constexpr std::size_t kHostsHeap = 64 * 1024;
+
+/// In a host program that has a secure heap of its own: 0 when secrets are there, and nowhere else
+/// when it is full.
+int secrets_in_the_hosts_heap() {
+    if (CRYPTO_secure_malloc_init(kHostsHeap, 16) != 1) {
+        return 1;
+    }
+    if (const auto done = init_secure_heap(); !done) {
+        return 2;
+    }
+    std::vector<SecretBytes> many;
+    try {
+        for (std::size_t octets = 0; octets <= kHostsHeap; octets += 1024) {
+            many.emplace_back(std::size_t{1024});
+            if (CRYPTO_secure_allocated(many.back().reveal().data()) != 1) {
+                return 3;
+            }
+        }
+    } catch (const std::bad_alloc&) {
+        return many.empty() ? 4 : 0;
+    }
+    return 5;
+}
+
+/// The host has thrown the heap away: 0 when there is no secret any more, 3 when it is in plain
+/// memory.
+int secrets_without_the_hosts_heap() {
+    if (CRYPTO_secure_malloc_init(kHostsHeap, 16) != 1 || !init_secure_heap() ||
+        CRYPTO_secure_malloc_done() != 1) {
+        return 1;
+    }
+    try {
+        const SecretBytes secret(std::size_t{32});
+        return 3;
+    } catch (const std::bad_alloc&) {
+        return 0;
+    }
+}
+
+TEST(SecureHeapDeathTest, HeapOfTheHostProgramIsUsed) {
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+    EXPECT_EXIT(std::_Exit(secrets_in_the_hosts_heap()), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(std::_Exit(secrets_without_the_hosts_heap()), testing::ExitedWithCode(0), "");
+}
+
 TEST(Wipe, StringsAndBuffersUpToTheirCapacity) {
     std::string text = "a long secret that once stood here, longer than small strings";
     const char* place = text.data();

@@ -108,6 +108,22 @@ TEST_F(CApiTest, KeysAreInTheSecureHeapWhoeverForgotInit) {
                 ::testing::ExitedWithCode(1), "");
 }
 
+TEST_F(CApiTest, WorksInAHostProgramWithASecureHeapOfItsOwn) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto in_host = [this] {
+        if (CRYPTO_secure_malloc_init(64 * 1024, 16) != 1 || mtkey_device_init() != 0) {
+            return 1;
+        }
+        establish_first();
+        std::array<std::uint8_t, 32> key{};
+        return establish() == 0 && mtkey_device_application_key(&config_, "mt-one", "chat", "app",
+                                                                key.data()) == 0
+                   ? 0
+                   : 2;
+    };
+    EXPECT_EXIT(std::_Exit(in_host()), ::testing::ExitedWithCode(0), "");
+}
+
 TEST_F(CApiTest, FailuresHaveANameAndTheProgramsStatus) {
     EXPECT_EQ(establish(), 7);
     EXPECT_STREQ(result_.error, "KeyCenterUnreachable");

@@ -238,7 +238,7 @@ private:
         session_.answer_confirm(ack, mac, mt_.clock_.boot_now());
     }
 
-    void handle(const local::PeerGone&) {}
+    void handle(const local::PeerGone& gone) { mt_.given_up += gone.gave_up ? 1 : 0; }
 
     FakeMt& mt_;
     UniqueFd fd_;

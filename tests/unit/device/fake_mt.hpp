@@ -81,6 +81,7 @@ public:
     int resumes = 0;
     int l1 = 0;
     int connections = 0;
+    int given_up = 0; ///< connections that the device ended with ERROR
     bool confirm_macs_right = true;
 
 private:

@@ -21,6 +21,22 @@ TEST(NafChoice, SuffixesCountAtLabelBoundariesOnly) {
     EXPECT_FALSE(fqdn_permitted("a.b", {""}));
 }
 
+TEST(NafChoice, OneOperatorIsTheLongestSuffix) {
+    const std::vector<std::string> suffixes{"org", "one.org", "", "two.one.org", "example.com"};
+    const auto same = [&](std::string_view one, std::string_view other) {
+        EXPECT_EQ(same_operator(one, other, suffixes), same_operator(other, one, suffixes));
+        return same_operator(one, other, suffixes);
+    };
+    EXPECT_TRUE(same("a.one.org", "a.one.org"));
+    EXPECT_TRUE(same("a.one.org", "one.org"));
+    EXPECT_TRUE(same("a.org", "xone.org"));
+    EXPECT_FALSE(same("a.one.org", "a.org"));
+    EXPECT_FALSE(same("a.one.org", "two.one.org"));
+    EXPECT_FALSE(same("a.one.org", "a.example.com"));
+    EXPECT_FALSE(same("a.example.net", "a.one.org"));
+    EXPECT_FALSE(same("a.example.net", "a.example.net")) << "allowed no more: of no operator";
+}
+
 TEST(NafChoice, PreferredThenFirstPermitted) {
     const std::vector<local::NafEntry> offered{
         naf_entry("a.evil.com"), naf_entry("b.3gppnetwork.org"), naf_entry("c.3gppnetwork.org")};

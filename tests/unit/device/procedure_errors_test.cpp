@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every way in which a run must end without a new key.
+#include "device/mtkey_device.h"
 #include "unit/device/procedure_fixture.hpp"
 
 #include <sys/eventfd.h>
@@ -149,6 +150,61 @@ TEST_F(ProcedureErrorsTest, KeyCenterThatIsNotTrustedOrNotThere) {
     key_center.connect_error = Error{Errc::KeyCenterUnreachable, 111, "refused"};
     expect_failure(Errc::KeyCenterUnreachable);
     EXPECT_TRUE(std::ranges::find(steps, Step::TunnelEstablished) == steps.end());
+}
+
+// The mt-id is the word of whichever Key Center answers: one of another operator may not put its
+// own key in the place of a key that it has nothing to do with.
+TEST_F(ProcedureErrorsTest, MtIdBelongsToTheOperatorThatGaveItFirst) {
+    settings.renew = true;
+    settings.allowed_suffixes = {"3gppnetwork.org", "mnc002.mcc001.3gppnetwork.org",
+                                 "kc.example.com"};
+    mt.nafs = {naf_entry("one.mnc001.mcc001.3gppnetwork.org")};
+    establish_first();
+    for (const auto* other : {"one.kc.example.com", "one.mnc002.mcc001.3gppnetwork.org"}) {
+        mt.nafs = {naf_entry(other)};
+        mt.given_up = 0;
+        mt.confirms.clear();
+        const auto& error = expect_failure(Errc::Rejected);
+        for (const auto* named :
+             {"mt-one", "one.mnc001.mcc001.3gppnetwork.org", other, "mtkey-device forget --mt"}) {
+            EXPECT_THAT(error.context, HasSubstr(named));
+        }
+        EXPECT_LT(describe(error).size(), sizeof(mtkey_device_result::message));
+        EXPECT_EQ(mt.given_up, 1) << "the MT drops its key, too";
+        EXPECT_TRUE(mt.confirms.empty());
+        EXPECT_EQ(stored().at(0).naf_fqdn, "one.mnc001.mcc001.3gppnetwork.org");
+    }
+    key_center.change = [](keycenter::KeyAnswer& answer) { answer.mt_id = "mt-two"; };
+    ASSERT_TRUE(run()) << "another mt-id is another's";
+    key_center.change = nullptr;
+    mt.nafs = {naf_entry("two.mnc001.mcc001.3gppnetwork.org")};
+    ASSERT_TRUE(run()) << "another Key Center of the same operator";
+    EXPECT_EQ(stored().size(), 2U);
+
+    // The operator of the stored key is allowed no more: nobody knows whose it is.
+    settings.allowed_suffixes = {"mnc002.mcc001.3gppnetwork.org", "kc.example.com"};
+    mt.nafs = {naf_entry("one.kc.example.com")};
+    expect_failure(Errc::Rejected);
+    ASSERT_EQ(open_keys(store::Access::Change)->forget("mt-one"), 1U);
+    ASSERT_TRUE(run());
+    EXPECT_EQ(stored().size(), 2U);
+}
+
+TEST_F(ProcedureErrorsTest, MtIdOfAPendingKeyBelongsToItsOperator) {
+    using enum FakeMt::OnConfirm;
+    settings.renew = true;
+    settings.allowed_suffixes = {"3gppnetwork.org", "kc.example.com"};
+    mt.on_confirm = {LoseLink, LoseLink, LoseLink};
+    ASSERT_FALSE(run());
+    const auto before = store_content();
+    mt.nafs = {naf_entry("one.kc.example.com")};
+    const auto outcome = run();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, Errc::Rejected);
+    EXPECT_EQ(mt.given_up, 1);
+    ASSERT_EQ(stored().size(), 1U);
+    EXPECT_TRUE(stored()[0].pending());
+    EXPECT_EQ(store_content(), before);
 }
 
 TEST_F(ProcedureErrorsTest, NoPermittedKeyCenter) {
