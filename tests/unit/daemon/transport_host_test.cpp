@@ -37,6 +37,7 @@ struct Device {
     UniqueFd fd;
     const Clock& clock;
     local::DeviceSession session;
+    kdf::TranscriptHash th_conn{};
     bool ended = false;
 };
 
@@ -95,7 +96,13 @@ protected:
         devices.push_back(std::make_unique<Device>(std::move(fd), reliable, random, clock));
         Device& self = *devices.back();
         // HELLO is answered, or the end is seen.
-        until([&] { return self.ended || self.session.next_event(); });
+        until([&] {
+            const auto event = self.session.next_event();
+            if (event) {
+                self.th_conn = std::get<local::Connected>(*event).th_conn;
+            }
+            return event || self.ended;
+        });
         return self;
     }
     Device& come_as(const std::string& device_id) {
@@ -149,6 +156,39 @@ TEST_F(TransportHostTest, StrangersMakeRoom) {
     come();
     EXPECT_EQ(there(), "100111111011");
     EXPECT_EQ(view().connections, 9U);
+}
+
+/// Anybody can say an approved Device_ID: that alone keeps two places, and not those of the device.
+TEST_F(TransportHostTest, SayingADeviceIdKeepsTwoPlaces) {
+    const std::string victim = "urn:uuid:2";
+    begin_loopback();
+    store::KeyRecord record;
+    record.device_id = victim;
+    record.uicc = card.state_.uicc;
+    record.key_id = Secret<32>(std::array<std::uint8_t, 32>{1, 2, 3});
+    record.local_end = clock.utc_now() + 1h;
+    record.deadline = clock.boot_now() + 1h;
+    const auto key_id = record.key_id.clone();
+    ASSERT_TRUE(store.put(std::move(record)));
+
+    come_as(victim); // two that lie
+    come_as(victim);
+    Device& proven = come();
+    proven.session.resume({{kdf::resume_tag(key_id, proven.th_conn)}});
+    std::optional<local::DeviceEvent> answer;
+    until([&] { return proven.ended || (answer = proven.session.next_event()); });
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(std::get<local::ResumeAnswered>(*answer).answer.status,
+              local::ResumeAnswer::Status::Known);
+    for (std::size_t i = 0; i < 2 + TransportHost::kMostStrangers; ++i) {
+        come_as(kDevice);
+    }
+    come_as(kDevice);
+    EXPECT_EQ(there(), "11111111111110");
+    clock.advance(TransportHost::kStrangersTime);
+    come_as(kDevice);
+    come_as(victim);
+    EXPECT_EQ(there(), "1111100111111011");
 }
 
 /// The same tty, once more, while the link of the start before still has something to say.
