@@ -24,8 +24,8 @@ public:
 
     [[nodiscard]] const std::string& transport() const { return connection_.transport; }
     [[nodiscard]] const std::string& peer() const { return connection_.peer; }
-    /// An allowed device, or one that holds a key; else a stranger.
-    [[nodiscard]] bool known() const { return procedure_.known(); }
+    [[nodiscard]] std::string device() const { return procedure_.device(); }
+    [[nodiscard]] bool proven() const { return procedure_.proven(); }
     [[nodiscard]] BootTime since() const { return since_; }
     void close(); ///< says BYE and ends
     void drop();  ///< ends at once

@@ -100,7 +100,7 @@ void Procedure::on(const local::ResumeAsked& asked) {
     const std::string device_id = found->device_id;
     if (answer.status == Status::Known) {
         device_id_ = device_id;
-        known_ = true;
+        known_ = proven_ = true;
         mt_.used(device_id_);
         mt_.count("keys_resumed");
         log(LogLevel::Notice, "stored key recognised", {{"device", device_id_}});

@@ -21,8 +21,11 @@ public:
               std::function<void()> pump);
 
     void handle(local::MtEvent event);
-    /// The device at this connection is allowed, or has shown that it holds a key.
-    [[nodiscard]] bool known() const { return known_; }
+    /// Whom this connection serves: the device says so and a rule allows it, or it is proven().
+    /// Empty = nobody yet.
+    [[nodiscard]] std::string device() const { return known_ ? device_id_ : std::string(); }
+    /// The device has shown that it holds a key.
+    [[nodiscard]] bool proven() const { return proven_; }
 
 private:
     void on(const local::ResumeAsked& asked);
@@ -59,6 +62,7 @@ private:
     std::optional<keys::EstId> made_; ///< by the last L4 here, not confirmed yet
     bool full_ = false;
     bool known_ = false;
+    bool proven_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true); ///< callbacks hold it weakly
 };
 

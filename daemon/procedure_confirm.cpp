@@ -31,7 +31,7 @@ void Procedure::on(const local::ConfirmAsked& asked) {
             kdf::confirm_mac(keys.confirm_device, record->th_est, asked.th_conn, asked.body);
         if (equal_constant_time(mac, asked.mac)) {
             device_id_ = record->device_id;
-            known_ = true;
+            known_ = proven_ = true;
             acknowledge(asked, keys, record->th_est, record->expires);
             return;
         }
@@ -105,7 +105,7 @@ void Procedure::confirm_pending(const local::ConfirmAsked& asked, keys::Pending&
     }
     mt_.pending().erase(asked.confirm.est_id);
     made_.reset();
-    known_ = true;
+    known_ = proven_ = true;
     mt_.count("keys_confirmed");
     acknowledge(asked, keys, th_est, expires);
     log(LogLevel::Notice, "key established",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 namespace mtkey::daemon {
 namespace {
@@ -141,8 +142,13 @@ const char* TransportHost::make_room(const std::string& name) {
     }
     DeviceLink* oldest = nullptr; // links_ is in the order of their coming
     std::size_t strangers = 0;
+    // Those that have shown their key are counted apart: nobody else takes their places.
+    std::map<std::pair<std::string, bool>, std::size_t> places;
     for (const auto& link : links_) {
-        if (link->transport() == name && !link->known()) {
+        const auto device = link->device();
+        const bool keeps_its_place =
+            !device.empty() && ++places[{device, link->proven()}] <= kLinksOfADevice;
+        if (link->transport() == name && !keeps_its_place) {
             ++strangers;
             oldest = oldest != nullptr ? oldest : link.get();
         }

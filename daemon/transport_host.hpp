@@ -29,7 +29,11 @@ struct TransportView {
 class TransportHost {
 public:
     static constexpr std::size_t kMostLinks = 256;
-    static constexpr std::size_t kMostStrangers = 8; ///< of one transport (threats L7)
+    /// Links that nobody who is known has, of one transport (threats L7).
+    static constexpr std::size_t kMostStrangers = 8;
+    /// So many links of a device keep their places: it may come again before the end of the last
+    /// one was noticed. The others are strangers', for anybody can say that he is the device.
+    static constexpr std::size_t kLinksOfADevice = 2;
     /// So long a stranger is left alone: it is about to say who it is. Then it makes room.
     static constexpr std::chrono::seconds kStrangersTime{5};
 

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <utility>
 
 using mtkey::plugins::serial::open_tty;
 using mtkey::plugins::serial::speed_constant;
@@ -20,8 +21,20 @@ using mtkey::plugins::serial::TtySettings;
 
 namespace {
 
-constexpr long kReopenMs = 200; // after a connection, and first try after a failure
+constexpr long kFirstDelayMs = 200;
 constexpr long kLongestDelayMs = 5000;
+// A connection that ends sooner is no sign that the line works: it may be at its end, or echo.
+constexpr long kLongLifeMs = 10000;
+
+/// How long to wait before the next try: twice as long after each one in vain.
+class Delay {
+public:
+    long next() { return std::exchange(ms_, std::min(ms_ * 2, kLongestDelayMs)); }
+    void reset() { ms_ = kFirstDelayMs; }
+
+private:
+    long ms_ = kFirstDelayMs;
+};
 
 } // namespace
 
@@ -53,16 +66,22 @@ struct mt_transport_instance {
         return epoll >= 0 && timer >= 0 && ::epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &interest) == 0;
     }
 
-    /// The next try; 0 ms = at the next dispatch.
-    void try_in(long milliseconds) const {
+    /// on_timer(); 0 ms = at the next dispatch.
+    void wake_in(long milliseconds) const {
         itimerspec when{};
         when.it_value.tv_sec = milliseconds / 1000;
         when.it_value.tv_nsec = std::max(1L, milliseconds % 1000 * 1'000'000L);
         ::timerfd_settime(timer, 0, &when, nullptr);
     }
 
+    [[nodiscard]] bool has_woken() const {
+        std::uint64_t expirations = 0;
+        return ::read(timer, &expirations, sizeof expirations) == sizeof expirations;
+    }
+
     void on_timer() {
-        if (given_away) {
+        if (given_away) { // the link has lived long
+            after_link.reset();
             return;
         }
         auto tty = open_tty(settings);
@@ -73,12 +92,13 @@ struct mt_transport_instance {
                 host.log(host.context, 4, last_problem.c_str());
                 host.state(host.context, MT_TRANSPORT_FAILED, last_problem.c_str());
             }
-            back_off();
+            wake_in(after_failure.next());
             return;
         }
         last_problem.clear();
-        delay_ms = kReopenMs;
+        after_failure.reset();
         given_away = true; // before the callback: the program may release from within
+        wake_in(kLongLifeMs);
         host.state(host.context, MT_TRANSPORT_READY, settings.device.c_str());
         mt_transport_link link{};
         link.size = sizeof link;
@@ -88,13 +108,17 @@ struct mt_transport_instance {
         link.role = static_cast<std::uint8_t>(role);
         if (host.connected(host.context, *tty, &link) != 0) {
             given_away = false;
-            back_off();
+            wake_in(after_link.next());
         }
     }
 
-    void back_off() {
-        try_in(delay_ms);
-        delay_ms = std::min(delay_ms * 2, kLongestDelayMs);
+    void on_release() {
+        if (has_woken()) { // a program that is busy with its link may not have dispatched
+            after_link.reset();
+        }
+        given_away = false;
+        host.state(host.context, MT_TRANSPORT_STARTING, settings.device.c_str());
+        wake_in(after_link.next());
     }
 
     const mt_transport_host& host;
@@ -102,7 +126,8 @@ struct mt_transport_instance {
     TtySettings settings;
     int epoll;
     int timer;
-    long delay_ms = kReopenMs;
+    Delay after_failure; ///< the tty could not be opened
+    Delay after_link;    ///< it could, and its connection has ended
     bool given_away = false;
     std::string last_problem;
 };
@@ -152,7 +177,7 @@ mt_transport_instance* create(const mt_transport_host* host, mt_transport_role r
             return nullptr;
         }
         host->state(host->context, MT_TRANSPORT_STARTING, instance->settings.device.c_str());
-        instance->try_in(0);
+        instance->wake_in(0);
         return instance.release();
     } catch (...) {
         host->state(host->context, MT_TRANSPORT_FAILED, "out of memory");
@@ -165,24 +190,20 @@ int poll_fd(mt_transport_instance* instance) noexcept {
 }
 
 void dispatch(mt_transport_instance* instance) noexcept {
-    std::uint64_t expirations = 0;
-    if (::read(instance->timer, &expirations, sizeof expirations) != sizeof expirations) {
+    if (!instance->has_woken()) {
         return;
     }
     try {
         instance->on_timer();
     } catch (...) {
         instance->host.state(instance->host.context, MT_TRANSPORT_FAILED, "out of memory");
-        instance->back_off();
+        instance->wake_in(instance->after_failure.next());
     }
 }
 
 void released(mt_transport_instance* instance, const char*) noexcept {
     if (instance->given_away) {
-        instance->given_away = false;
-        instance->host.state(instance->host.context, MT_TRANSPORT_STARTING,
-                             instance->settings.device.c_str());
-        instance->try_in(kReopenMs);
+        instance->on_release();
     }
 }
 

@@ -13,8 +13,11 @@ TEST_F(ProcedureTest, FullThenOptimised) {
     EXPECT_EQ(card.runs, 1U);
     EXPECT_EQ(store.find(kDevice), nullptr) << "nothing is stored before the confirmation";
     EXPECT_EQ(mt.device(kDevice)->key_state, "pending");
+    EXPECT_EQ(link.procedure.device(), kDevice);
+    EXPECT_FALSE(link.procedure.proven()) << "no more than said";
     send_confirm(link, key);
     expect_ack(link, key);
+    EXPECT_TRUE(link.procedure.proven());
     ASSERT_NE(store.find(kDevice), nullptr);
     EXPECT_TRUE(store.find(kDevice)->ks_local_mt == key.ks_local_mt);
     EXPECT_EQ(store.find(kDevice)->expires, clock.utc_now() + 12h)
@@ -106,7 +109,7 @@ TEST_F(ProcedureTest, OneConnectionIsOneDevice) {
         link.device_id = kDevice;
         send_confirm(link, key);
         expect_ack(link, key);
-        EXPECT_TRUE(link.procedure.known());
+        EXPECT_TRUE(link.procedure.proven());
         link.device.request_key_info({other});
         EXPECT_EQ(link.expect<local::PeerGone>().reason.code, Errc::ProtocolViolation);
     }

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/file.h>
+#include <sys/timerfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -48,6 +49,33 @@ std::string read_text(int fd, std::size_t size) {
     }
     return text;
 }
+
+/// The plugin's timer, so that nobody waits for it.
+class PluginTimer {
+public:
+    explicit PluginTimer(int epoll) {
+        std::ifstream info("/proc/self/fdinfo/" + std::to_string(epoll));
+        std::string word;
+        while (info >> word && word != "tfd:") {
+        }
+        info >> fd_;
+    }
+    [[nodiscard]] long left_ms() const {
+        itimerspec left{};
+        EXPECT_EQ(::timerfd_gettime(fd_, &left), 0);
+        return left.it_value.tv_sec * 1000 + left.it_value.tv_nsec / 1'000'000;
+    }
+    void fire() const {
+        itimerspec now{};
+        now.it_value.tv_nsec = 1;
+        EXPECT_EQ(::timerfd_settime(fd_, 0, &now, nullptr), 0);
+        pollfd wait{fd_, POLLIN, 0};
+        EXPECT_EQ(::poll(&wait, 1, 5000), 1);
+    }
+
+private:
+    int fd_ = -1;
+};
 
 class SerialTest : public ::testing::Test {
 protected:
@@ -159,6 +187,35 @@ TEST_F(SerialTest, OpensAgainAfterRelease) {
         EXPECT_EQ(host.instance->state(), State::Starting);
         host.instance->released(connection->peer); // twice does no harm
     }
+}
+
+/// A line that is at its end at once, or echoes: no five connections a second for ever.
+TEST_F(SerialTest, OpensAgainLaterAfterShortLinks) {
+    PluginHost host;
+    ASSERT_TRUE(start(host, {{"device", pty_.slave}}));
+    const PluginTimer timer(host.instance->poll_fd());
+    const auto expect_delay = [&](int wanted, bool long_life = false, bool dispatched = false) {
+        auto connection = host.next_connection();
+        ASSERT_TRUE(connection);
+        if (long_life) {
+            EXPECT_GT(timer.left_ms(), 5000) << "until the life is a long one";
+            timer.fire();
+        }
+        if (dispatched) {
+            ASSERT_TRUE(host.step());
+        }
+        connection->fd.reset();
+        host.instance->released(connection->peer);
+        EXPECT_LE(timer.left_ms(), wanted);
+        EXPECT_GT(timer.left_ms(), wanted * 3 / 4);
+        timer.fire();
+    };
+    for (const int wanted : {200, 400, 800, 1600, 3200, 5000, 5000}) {
+        expect_delay(wanted);
+    }
+    expect_delay(200, true);
+    expect_delay(400);
+    expect_delay(200, true, true);
 }
 
 TEST_F(SerialTest, SurvivesHangUpAndFindsTheDeviceAgain) {
