@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <expected>
 #include <memory>
@@ -23,10 +24,9 @@ namespace {
 
 constexpr long kFirstDelayMs = 200;
 constexpr long kLongestDelayMs = 5000;
-// A connection that ends sooner is no sign that the line works: it may be at its end, or echo.
-constexpr long kLongLifeMs = 10000;
+constexpr long kMostAtOnce = 20; // connections
 
-/// How long to wait before the next try: twice as long after each one in vain.
+/// How long to wait after a failure: twice as long after each one.
 class Delay {
 public:
     long next() { return std::exchange(ms_, std::min(ms_ * 2, kLongestDelayMs)); }
@@ -34,6 +34,24 @@ public:
 
 private:
     long ms_ = kFirstDelayMs;
+};
+
+/// How long to wait after a connection: a line that is at its end at once, or echoes, gets
+/// kMostAtOnce of them and then one in kLongestDelayMs, and so does a device in a hurry, which is
+/// not to be told from it here.
+class Pace {
+public:
+    long next() {
+        const auto now = std::chrono::steady_clock::now();
+        made_up_for_ = std::max(made_up_for_, now) + kOne;
+        const auto over =
+            std::chrono::ceil<std::chrono::milliseconds>(made_up_for_ - now) - kMostAtOnce * kOne;
+        return std::max<long>(kFirstDelayMs, over.count());
+    }
+
+private:
+    static constexpr std::chrono::milliseconds kOne{kLongestDelayMs};
+    std::chrono::steady_clock::time_point made_up_for_{};
 };
 
 } // namespace
@@ -66,22 +84,16 @@ struct mt_transport_instance {
         return epoll >= 0 && timer >= 0 && ::epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &interest) == 0;
     }
 
-    /// on_timer(); 0 ms = at the next dispatch.
-    void wake_in(long milliseconds) const {
+    /// The next try; 0 ms = at the next dispatch.
+    void try_in(long milliseconds) const {
         itimerspec when{};
         when.it_value.tv_sec = milliseconds / 1000;
         when.it_value.tv_nsec = std::max(1L, milliseconds % 1000 * 1'000'000L);
         ::timerfd_settime(timer, 0, &when, nullptr);
     }
 
-    [[nodiscard]] bool has_woken() const {
-        std::uint64_t expirations = 0;
-        return ::read(timer, &expirations, sizeof expirations) == sizeof expirations;
-    }
-
     void on_timer() {
-        if (given_away) { // the link has lived long
-            after_link.reset();
+        if (given_away) {
             return;
         }
         auto tty = open_tty(settings);
@@ -92,13 +104,12 @@ struct mt_transport_instance {
                 host.log(host.context, 4, last_problem.c_str());
                 host.state(host.context, MT_TRANSPORT_FAILED, last_problem.c_str());
             }
-            wake_in(after_failure.next());
+            try_in(after_failure.next());
             return;
         }
         last_problem.clear();
         after_failure.reset();
         given_away = true; // before the callback: the program may release from within
-        wake_in(kLongLifeMs);
         host.state(host.context, MT_TRANSPORT_READY, settings.device.c_str());
         mt_transport_link link{};
         link.size = sizeof link;
@@ -108,17 +119,14 @@ struct mt_transport_instance {
         link.role = static_cast<std::uint8_t>(role);
         if (host.connected(host.context, *tty, &link) != 0) {
             given_away = false;
-            wake_in(after_link.next());
+            try_in(after_link.next());
         }
     }
 
     void on_release() {
-        if (has_woken()) { // a program that is busy with its link may not have dispatched
-            after_link.reset();
-        }
         given_away = false;
         host.state(host.context, MT_TRANSPORT_STARTING, settings.device.c_str());
-        wake_in(after_link.next());
+        try_in(after_link.next());
     }
 
     const mt_transport_host& host;
@@ -127,7 +135,7 @@ struct mt_transport_instance {
     int epoll;
     int timer;
     Delay after_failure; ///< the tty could not be opened
-    Delay after_link;    ///< it could, and its connection has ended
+    Pace after_link;     ///< it could, and its connection has ended
     bool given_away = false;
     std::string last_problem;
 };
@@ -177,7 +185,7 @@ mt_transport_instance* create(const mt_transport_host* host, mt_transport_role r
             return nullptr;
         }
         host->state(host->context, MT_TRANSPORT_STARTING, instance->settings.device.c_str());
-        instance->wake_in(0);
+        instance->try_in(0);
         return instance.release();
     } catch (...) {
         host->state(host->context, MT_TRANSPORT_FAILED, "out of memory");
@@ -190,14 +198,15 @@ int poll_fd(mt_transport_instance* instance) noexcept {
 }
 
 void dispatch(mt_transport_instance* instance) noexcept {
-    if (!instance->has_woken()) {
+    std::uint64_t expirations = 0;
+    if (::read(instance->timer, &expirations, sizeof expirations) != sizeof expirations) {
         return;
     }
     try {
         instance->on_timer();
     } catch (...) {
         instance->host.state(instance->host.context, MT_TRANSPORT_FAILED, "out of memory");
-        instance->wake_in(instance->after_failure.next());
+        instance->try_in(instance->after_failure.next());
     }
 }
 
