@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <fcntl.h>
+#include <new>
 
 namespace mtkey::device {
 namespace {
@@ -163,12 +163,14 @@ Result<void> application_key(const mtkey_device_config& config, std::string_view
     return {};
 }
 
-/// C callers get a status; whatever a library throws ends here.
+/// C callers get a status; whatever a library or a callback throws ends here.
 template <typename Call>
 Result<void> fenced(Call call) noexcept {
     try {
         return call();
-    } catch (const std::exception&) {
+    } catch (const std::bad_alloc&) {
+        return fail(Errc::Internal, "no memory");
+    } catch (...) {
         return fail(Errc::Internal);
     }
 }

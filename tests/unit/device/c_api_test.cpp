@@ -124,6 +124,17 @@ TEST_F(CApiTest, WorksInAHostProgramWithASecureHeapOfItsOwn) {
     EXPECT_EXIT(std::_Exit(in_host()), ::testing::ExitedWithCode(0), "");
 }
 
+// What a callback of C++ throws, or a library of ours: nothing gets through C.
+TEST_F(CApiTest, ExceptionsOfEveryKindAreErrors) {
+    callbacks_.open_link = [](void*, int*) -> int { throw 1; };
+    EXPECT_EQ(establish(), info(Errc::Internal).exit_status);
+    EXPECT_STREQ(result_.error, "Internal");
+    callbacks_.open_link = [](void*, int*) -> int { throw std::bad_alloc(); };
+    EXPECT_EQ(establish(), info(Errc::Internal).exit_status);
+    EXPECT_STREQ(result_.error, "Internal");
+    EXPECT_THAT(result_.message, ::testing::StartsWith("no memory"));
+}
+
 TEST_F(CApiTest, FailuresHaveANameAndTheProgramsStatus) {
     EXPECT_EQ(establish(), 7);
     EXPECT_STREQ(result_.error, "KeyCenterUnreachable");

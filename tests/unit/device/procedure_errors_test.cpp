@@ -3,7 +3,9 @@
 #include "device/mtkey_device.h"
 #include "unit/device/procedure_fixture.hpp"
 
+#include <csignal>
 #include <sys/eventfd.h>
+#include <thread>
 
 namespace mtkey::device {
 namespace {
@@ -334,6 +336,85 @@ TEST_F(ProcedureErrorsTest, CancellationBetweenTwoCallsIsNotLost) {
         };
         expect_failure(Errc::Cancelled);
         EXPECT_EQ(key_center.requests.size(), moment == Step::ServiceRequested ? 1U : 0U);
+    }
+}
+
+/// Does something else, once, when the thread that made it asks for the time.
+class InterruptedClock final : public Clock {
+public:
+    UtcTime utc_now() const override { return clock_.utc_now(); }
+    BootTime boot_now() const override {
+        if (std::this_thread::get_id() == owner_ && instead) {
+            std::exchange(instead, nullptr)();
+        }
+        return clock_.boot_now();
+    }
+    mutable std::function<void()> instead;
+
+private:
+    SystemClock clock_;
+    std::thread::id owner_ = std::this_thread::get_id();
+};
+
+// We may be a part of somebody's firmware: an exception is the caller's to catch, not its end.
+TEST_F(ProcedureErrorsTest, ExceptionWhileTheKeyCenterIsAskedWaitsForTheThread) {
+    const InterruptedClock interrupted;
+    limits_clock = &interrupted;
+    key_center.hang = true;
+    std::atomic<bool> asked = false;
+    on_step = [&](Step step) {
+        if (step == Step::ServiceRequested) {
+            asked = true;
+            asked.notify_all();
+        }
+    };
+    key_center.on_open = [&] {
+        interrupted.instead = [&] { // this thread waits for the other one
+            asked.wait(false);
+            throw std::bad_alloc();
+        };
+    };
+    EXPECT_THROW(static_cast<void>(run()), std::bad_alloc);
+    EXPECT_GE(key_center.cancelled, 1);
+    mt.stop();
+    EXPECT_TRUE(stored().empty());
+}
+
+TEST_F(ProcedureErrorsTest, ExceptionOfAnyKindOnTheKeyCentersThread) {
+    struct NoStdException {};
+    on_step = [](Step step) {
+        if (step == Step::TunnelEstablished) {
+            throw NoStdException();
+        }
+    };
+    expect_failure(Errc::Internal);
+    on_step = [](Step step) {
+        if (step == Step::TunnelEstablished) {
+            throw std::bad_alloc();
+        }
+    };
+    EXPECT_EQ(expect_failure(Errc::Internal).context, "no memory");
+}
+
+TEST_F(ProcedureErrorsTest, SignalsAreForTheThreadsOfTheProgram) {
+    sigset_t before;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &before), 0);
+    sigset_t there;
+    sigemptyset(&there);
+    on_step = [&](Step step) {
+        if (step == Step::ServiceRequested) {
+            ::pthread_sigmask(SIG_SETMASK, nullptr, &there);
+        }
+    };
+    ASSERT_TRUE(run());
+    sigset_t after;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &after), 0);
+    for (const int signal : {SIGTERM, SIGINT, SIGALRM, SIGCHLD, SIGUSR1, SIGPIPE, SIGRTMIN}) {
+        EXPECT_EQ(sigismember(&there, signal), 1) << signal;
+        EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+    }
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+        EXPECT_EQ(sigismember(&there, fault), sigismember(&before, fault)) << fault;
     }
 }
 
