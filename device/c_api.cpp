@@ -131,6 +131,7 @@ Result<void> establish(const mtkey_device_config& config, const mtkey_device_cal
     keys.note_time();
     result.retry_after = procedure.report().retry_after;
     if (!outcome) {
+        copy_text(result.message, describe(outcome.error(), procedure.report()));
         return std::unexpected(outcome.error());
     }
     const StoredKey* key = keys.find_active(outcome->mt_id);
@@ -203,7 +204,9 @@ MTKEY_EXPORT int mtkey_device_establish(const mtkey_device_config* config,
     }
     static_cast<void>(device::fenced([&]() -> Result<void> {
         device::copy_text(result->error, info(done.error().code).name);
-        device::copy_text(result->message, describe(done.error()));
+        if (result->message[0] == '\0') { // it has not come to a run
+            device::copy_text(result->message, describe(done.error()));
+        }
         return {};
     }));
     return info(done.error().code).exit_status;

@@ -144,10 +144,12 @@ TEST_F(CApiTest, FailuresHaveANameAndTheProgramsStatus) {
     local::ErrorMessage pending;
     pending.code = local::ErrorCode::Pending;
     pending.retry_after = 9;
+    pending.text = "not yet";
     mt.refuse_l1 = pending;
     EXPECT_EQ(establish(), 10);
     EXPECT_STREQ(result_.error, "DeviceNotApproved");
     EXPECT_EQ(result_.retry_after, 9U);
+    EXPECT_STREQ(result_.message, "the MT says: not yet (again after 9 s)");
 
     const UniqueFd cancel(::eventfd(1, EFD_CLOEXEC));
     callbacks_.cancel_fd = cancel.get();

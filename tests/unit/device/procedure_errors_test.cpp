@@ -70,6 +70,25 @@ TEST_F(ProcedureErrorsTest, TroubleOfTheMtAtTheConfirmation) {
     EXPECT_EQ(stored()[0].state, store::KeyState::Confirmed);
 }
 
+// "The UICC says that the challenge is not its home network's" is no reason to insert it again:
+// many errors of the MT are one for the device, whose sentence is not added to the MT's own.
+TEST_F(ProcedureErrorsTest, RefusalOfTheMtIsToldInItsWords) {
+    local::ErrorMessage error;
+    error.code = local::ErrorCode::Card;
+    error.text = "the home network's key is another";
+    mt.refuse_l3 = {error};
+    EXPECT_EQ(describe(expect_failure(Errc::CardFailed), report),
+              "the MT says: the home network's key is another");
+    error.text = "";
+    error.retry_after = 5;
+    mt.refuse_l3 = {error};
+    EXPECT_EQ(describe(expect_failure(Errc::CardFailed), report),
+              "the MT says: no (again after 5 s): " + std::string(info(Errc::CardFailed).sentence));
+    mt.on_confirm = {FakeMt::OnConfirm::Error}; // says "wrong MAC", the device says more
+    EXPECT_EQ(describe(expect_failure(Errc::ConfirmationFailed), report),
+              "the MT says: wrong MAC: " + std::string(info(Errc::ConfirmationFailed).sentence));
+}
+
 // A wrong key anywhere in the network: MT and Key Center do not agree.
 TEST_F(ProcedureErrorsTest, KeyCenterWithAnotherKey) {
     key_center.change = [](keycenter::KeyAnswer& answer) {
