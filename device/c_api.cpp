@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <fcntl.h>
+#include <new>
 
 namespace mtkey::device {
 namespace {
@@ -131,6 +131,7 @@ Result<void> establish(const mtkey_device_config& config, const mtkey_device_cal
     keys.note_time();
     result.retry_after = procedure.report().retry_after;
     if (!outcome) {
+        copy_text(result.message, describe(outcome.error(), procedure.report()));
         return std::unexpected(outcome.error());
     }
     const StoredKey* key = keys.find_active(outcome->mt_id);
@@ -163,12 +164,14 @@ Result<void> application_key(const mtkey_device_config& config, std::string_view
     return {};
 }
 
-/// C callers get a status; whatever a library throws ends here.
+/// C callers get a status; whatever a library or a callback throws ends here.
 template <typename Call>
 Result<void> fenced(Call call) noexcept {
     try {
         return call();
-    } catch (const std::exception&) {
+    } catch (const std::bad_alloc&) {
+        return fail(Errc::Internal, "no memory");
+    } catch (...) {
         return fail(Errc::Internal);
     }
 }
@@ -201,7 +204,9 @@ MTKEY_EXPORT int mtkey_device_establish(const mtkey_device_config* config,
     }
     static_cast<void>(device::fenced([&]() -> Result<void> {
         device::copy_text(result->error, info(done.error().code).name);
-        device::copy_text(result->message, describe(done.error()));
+        if (result->message[0] == '\0') { // it has not come to a run
+            device::copy_text(result->message, describe(done.error()));
+        }
         return {};
     }));
     return info(done.error().code).exit_status;

@@ -102,10 +102,11 @@ OpenKeyCenter http_key_centers(KeyCenterSettings settings) {
                const KeyCenterTarget& target) -> Result<std::unique_ptr<KeyCenterConnection>> {
         http::ClientSettings client;
         client.fqdn = target.fqdn;
-        const auto known = settings.addresses.find(target.fqdn);
-        client.address = known != settings.addresses.end()
-                             ? known->second
-                             : target.fqdn + ":" + std::to_string(target.port);
+        client.port = target.port;
+        if (const auto known = settings.addresses.find(target.fqdn);
+            known != settings.addresses.end()) {
+            client.address = known->second;
+        }
         client.tls = true;
         client.tls_settings = settings.tls;
         client.body_limit = keycenter::kDocumentLimit;

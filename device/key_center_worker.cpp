@@ -8,8 +8,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
-#include <exception>
+#include <new>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <system_error>
@@ -25,17 +26,78 @@ bool readable(int fd, int wait_ms) {
     return ::poll(&wait, 1, wait_ms) == 1;
 }
 
+/// Blocks the signals of this thread, and so of those that it makes meanwhile: they are for the
+/// threads of the program whose library we are. Not what a fault raises, which its handlers report.
+class BlockedSignals {
+public:
+    BlockedSignals() {
+        sigset_t all;
+        sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) {
+            sigdelset(&all, fault);
+        }
+        ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+    }
+    ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    BlockedSignals(const BlockedSignals&) = delete;
+    BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+/// The thread that asks a Key Center, which ends with this object, however its owner ends.
+class Worker {
+public:
+    /// `done` becomes readable at the end of the exchange, which ends soon when `stop` is set. All
+    /// borrowed.
+    Worker(KeyCenterConnection& connection, std::atomic<bool>& stop, const UniqueFd& done)
+        : connection_(connection), stop_(stop), done_(done) {}
+    ~Worker() {
+        if (!thread_.joinable()) {
+            return;
+        }
+        while (!readable(done_.get(), 0)) {
+            // It may just be between two calls, where a cancel() finds nothing to end.
+            stop_ = true;
+            try {
+                connection_.cancel();
+            } catch (...) { // no memory: again in a moment
+            }
+            readable(done_.get(), kCancelAgainMs);
+        }
+        thread_.join();
+    }
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    template <typename Exchange>
+    void start(Exchange exchange) {
+        const BlockedSignals blocked;
+        thread_ = std::thread(std::move(exchange));
+    }
+
+private:
+    KeyCenterConnection& connection_;
+    std::atomic<bool>& stop_;
+    const UniqueFd& done_;
+    std::thread thread_;
+};
+
 } // namespace
 
 DeviceProcedure::Phase::~Phase() {
-    const auto spent = owner_.out_.limits.clock.boot_now() - began_;
-    for (auto& [name, total] : owner_.report_.phases) {
-        if (name == name_) {
-            total += spent;
-            return;
+    try {
+        const auto spent = owner_.out_.limits.clock.boot_now() - began_;
+        for (auto& [name, total] : owner_.report_.phases) {
+            if (name == name_) {
+                total += spent;
+                return;
+            }
         }
+        owner_.report_.phases.emplace_back(name_, spent);
+    } catch (...) { // no memory: the report is short of a phase
     }
-    owner_.report_.phases.emplace_back(name_, spent);
 }
 
 Result<keycenter::KeyAnswer>
@@ -68,31 +130,24 @@ DeviceProcedure::ask_key_center(Connected& mt, const Selection& selection,
         return request_key(*connection, selection.target.path, request,
                            [this] { step(Step::ServiceRequested); });
     };
-    std::thread worker;
-    try {
-        worker = std::thread([&] {
-            try {
-                outcome = exchange();
-            } catch (const std::exception&) {
-                outcome = fail(Errc::Internal, "Key Center");
-            }
-            ::eventfd_write(done.get(), 1);
-        });
-    } catch (const std::system_error& problem) {
-        return fail(Errc::Internal, "no thread for the Key Center",
-                    static_cast<std::uint32_t>(problem.code().value()));
-    }
-    auto attended = mt.link.attend(done.get());
-    if (!attended) {
-        // The worker may just be between two calls, where a cancel() finds nothing to end.
-        stop = true;
-        do {
-            connection->cancel();
-        } while (!readable(done.get(), kCancelAgainMs));
-    }
-    worker.join();
-    if (!attended) {
-        return std::unexpected(std::move(attended).error());
+    {
+        Worker worker(*connection, stop, done);
+        try {
+            worker.start([&] {
+                try {
+                    outcome = exchange();
+                } catch (const std::bad_alloc&) {
+                    outcome = fail(Errc::Internal, "no memory");
+                } catch (...) { // of the caller's own, too: what it does is told to it by callbacks
+                    outcome = fail(Errc::Internal, "Key Center");
+                }
+                ::eventfd_write(done.get(), 1);
+            });
+        } catch (const std::system_error& problem) {
+            return fail(Errc::Internal, "no thread for the Key Center",
+                        static_cast<std::uint32_t>(problem.code().value()));
+        }
+        MTKEY_CHECK(mt.link.attend(done.get()));
     }
     return outcome;
 }

@@ -17,8 +17,11 @@ Link::Link(transports::Connection connection, const local::SessionSettings& time
                random, limits.clock.boot_now()) {}
 
 Link::~Link() {
-    session_.close();
-    write_output(); // as far as the link takes it at once: the MT notices the end without it, too
+    try {
+        session_.close();
+        write_output(); // as far as the link takes it at once
+    } catch (...) {     // no memory: the MT notices the end without it, too
+    }
 }
 
 Result<local::DeviceEvent> Link::next_event() {

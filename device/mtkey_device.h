@@ -49,7 +49,8 @@ struct mtkey_device_callbacks {
     int (*open_link)(void* context, int* reliable);
     /* "host:port" of this Key Center, NULL = found by name. May be NULL. */
     const char* (*key_center_address)(void* context, const char* fqdn);
-    /* Each step of the procedure by name, perhaps from another thread. May be NULL. */
+    /* Each step of the procedure by name, perhaps from another thread, on which signals are
+     * blocked. May be NULL. */
     void (*progress)(void* context, const char* step, const char* detail);
     /* Readable when the call shall end (error "Cancelled"); 0 or -1 = none. */
     int cancel_fd;

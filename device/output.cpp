@@ -106,7 +106,7 @@ std::string failure_json(const Error& error, const RunReport& report,
     Json out;
     out["result"] = "failed";
     out["error"] = info(error.code).name;
-    out["message"] = describe(error);
+    out["message"] = describe(error, report);
     if (report.retry_after > 0) {
         out["retry_after"] = report.retry_after;
     }

@@ -27,6 +27,10 @@ std::string_view procedure_name(Outcome::Kind kind) {
     }
 }
 
+std::string describe(const Error& error, const RunReport& report) {
+    return report.refused_by_mt ? error.context : describe(error);
+}
+
 DeviceProcedure::DeviceProcedure(ProcedureSettings settings, Surroundings surroundings)
     : settings_(std::move(settings)), out_(std::move(surroundings)) {}
 
@@ -47,11 +51,13 @@ Error DeviceProcedure::refusal(const local::ErrorMessage& message) {
     if (message.retry_after > 0) {
         context += " (again after " + std::to_string(message.retry_after) + " s)";
     }
+    mt_words_ = message.text.empty() ? std::string() : context;
     return {local::errc_from(message.code), 0, std::move(context)};
 }
 
 Result<Outcome> DeviceProcedure::run() {
     report_ = {};
+    mt_words_.clear();
     made_.reset();
     key_info_asked_again_ = false;
     new_b_tid_taken_ = false;
@@ -63,6 +69,8 @@ Result<Outcome> DeviceProcedure::run() {
     for (int connection = 1;; ++connection) {
         auto outcome = run_once();
         if (outcome || outcome.error().code != Errc::LinkLost || connection == kMostConnections) {
+            report_.refused_by_mt =
+                !outcome && !mt_words_.empty() && outcome.error().context == mt_words_;
             return outcome;
         }
         log_warning("link lost, connecting again", outcome.error());
@@ -421,6 +429,7 @@ Result<void> DeviceProcedure::confirm(Connected& mt, const std::string& mt_id) {
             return std::unexpected(error); // the MT's trouble, not the key's: it stays pending
         }
         problem = error.context;
+        mt_words_.clear(); // ours say more: what has become of the key
     } else {
         return fail(Errc::ProtocolViolation, "the MT's answer to CONFIRM is something else");
     }

@@ -52,8 +52,13 @@ std::string_view procedure_name(Outcome::Kind kind);
 /// What became of a run, whichever way it ended.
 struct RunReport {
     std::uint32_t retry_after = 0; ///< seconds that the MT asked for; 0 = none
+    bool refused_by_mt = false;    ///< the error is the MT's and has its words
     std::vector<std::pair<std::string, std::chrono::milliseconds>> phases;
 };
+
+/// The error that ended a run, for people. One of the MT's says itself what is wrong there: our
+/// sentence for the whole group of its errors could name a remedy that is none.
+[[nodiscard]] std::string describe(const Error& error, const RunReport& report);
 
 /// The external device's side of draft clauses 5.5.1 to 5.5.3: tries a stored key, establishes a
 /// new one where there is none. The new key becomes the active one only when the MT has proved that
@@ -99,6 +104,7 @@ private:
     ProcedureSettings settings_;
     Surroundings out_;
     RunReport report_;
+    std::string mt_words_; ///< context of the last error that the MT has given words to
     /// The establishment of this run, once its key is stored.
     struct Made {
         local::EstId est_id;

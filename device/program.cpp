@@ -108,7 +108,7 @@ int run_command(const Arguments& arguments, int cancel_fd) {
             static_cast<void>(write_all(
                 STDOUT_FILENO, as_octets(failure_json(text.error(), told.report, told.answer))));
         }
-        log_error("failed", text.error());
+        log(LogLevel::Error, "failed: " + describe(text.error(), told.report));
         return info(text.error().code).exit_status;
     }
     return write_all(STDOUT_FILENO, as_octets(*text)) ? 0 : 1;

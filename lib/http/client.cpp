@@ -28,14 +28,22 @@ constexpr unsigned kUnavailable = 503;
 /// One connection and what it takes to make it anew.
 class Client::Impl {
 public:
-    explicit Impl(ClientSettings settings) : settings_(std::move(settings)) {}
+    explicit Impl(ClientSettings settings) : settings_(std::move(settings)), host_(settings_.fqdn) {
+        const auto usual = settings_.tls ? kHttpsPort : kHttpPort;
+        if (settings_.port == 0) {
+            settings_.port = usual;
+        }
+        if (settings_.port != usual) {
+            host_ += ":" + std::to_string(settings_.port);
+        }
+    }
 
     [[nodiscard]] const std::string& fqdn() const { return settings_.fqdn; }
     [[nodiscard]] bool authenticated() const { return verified_; }
 
     Result<HttpResponse> exchange(const HttpRequest& request) {
         const auto deadline = next_deadline();
-        std::string text = MTKEY_TRY(encode(request, settings_.fqdn));
+        std::string text = MTKEY_TRY(encode(request, host_));
         auto answer = exchange_until(deadline, request, text);
         for (unsigned tries = 0; request.repeatable && tries < settings_.retries; ++tries) {
             const auto next = std::chrono::steady_clock::now() + pause_behind(answer, tries);
@@ -102,7 +110,7 @@ private:
                             code == asio::error::connection_reset ||
                             code == asio::error::broken_pipe ||
                             (code && !of_system); // the end, regular or over TLS without notice
-        std::string text = settings_.fqdn;
+        std::string text = host_;
         if (!settings_.address.empty()) {
             text += " at " + settings_.address;
         }
@@ -179,8 +187,7 @@ private:
 
     Result<Lookup::Endpoints> resolve(SteadyTime deadline) {
         const auto& address = settings_.address.empty() ? settings_.fqdn : settings_.address;
-        const auto [host, port] =
-            MTKEY_TRY(parse_address(address, settings_.tls ? kHttpsPort : kHttpPort));
+        const auto [host, port] = MTKEY_TRY(parse_address(address, settings_.port));
         auto found = blocking_.look_up(host, port, deadline);
         return found ? std::move(found) : stopped(found.error());
     }
@@ -310,6 +317,7 @@ private:
     }
 
     ClientSettings settings_;
+    std::string host_;  ///< RFC 9110 section 7.2
     Blocking blocking_; ///< outlives the stream
     SslContext context_;
     std::unique_ptr<Stream> stream_;

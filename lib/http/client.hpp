@@ -4,6 +4,7 @@
 #include "base/http_message.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ struct TlsClientSettings {
 };
 
 struct ClientSettings {
-    std::string fqdn; ///< Host, SNI and the name that the certificate must carry
-    std::string
-        address; ///< where to connect, "host:port", "[v6]:port"; empty = fqdn and the default port
+    std::string fqdn;       ///< Host, SNI and the name that the certificate must carry
+    std::uint16_t port = 0; ///< of the URI, also in Host; 0 = the scheme's, which Host leaves out
+    /// Where to connect in their place, "host:port", "[v6]:port"; says nothing to the peer.
+    std::string address;
     bool tls = false;
     TlsClientSettings tls_settings;
     std::string local_address; ///< bind to it; empty = any

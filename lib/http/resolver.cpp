@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstring>
+#include <exception>
+#include <memory>
 #include <netdb.h>
-#include <system_error>
+#include <new>
 #include <thread>
 
 namespace mtkey::http {
@@ -26,6 +28,7 @@ int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<
     if (code != 0) {
         return code;
     }
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
     for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
         Endpoint endpoint;
         if (one->ai_addrlen <= endpoint.capacity()) {
@@ -35,7 +38,6 @@ int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<
             out.push_back(endpoint);
         }
     }
-    ::freeaddrinfo(found);
     return 0;
 }
 
@@ -54,7 +56,11 @@ Result<Lookup::Endpoints> Lookup::run(const std::string& host, std::uint16_t por
     try {
         std::thread([state = state_, host, port] {
             Endpoints endpoints;
-            const int code = look_up(host, port, 0, endpoints);
+            int code = EAI_MEMORY;
+            try {
+                code = look_up(host, port, 0, endpoints);
+            } catch (const std::bad_alloc&) { // nobody above would catch it
+            }
             lookups.fetch_sub(1);
             const std::lock_guard lock(state->mutex);
             state->done = true;
@@ -62,7 +68,7 @@ Result<Lookup::Endpoints> Lookup::run(const std::string& host, std::uint16_t por
             state->endpoints = std::move(endpoints);
             state->changed.notify_all();
         }).detach();
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) { // no thread, or no memory for one
         lookups.fetch_sub(1);
         return fail(Errc::LimitExceeded, "no thread for a name lookup");
     }

@@ -34,6 +34,7 @@ class WrongKAtBsf(WrongKeyTest):
         self.assert_failed(run, FROM_CARD)
         self.assert_key_center_holds_none(run)
         self.assertIn("check K/OPc", run.result["message"])
+        self.assertNotIn("insert", run.result["message"])  # as with an UICC that does not work
         self.assertIn("check K/OPc", self.daemon_log())
         self.assertEqual(self.rig.ctl("status")["sessions"], [])
 

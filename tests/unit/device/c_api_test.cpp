@@ -124,6 +124,17 @@ TEST_F(CApiTest, WorksInAHostProgramWithASecureHeapOfItsOwn) {
     EXPECT_EXIT(std::_Exit(in_host()), ::testing::ExitedWithCode(0), "");
 }
 
+// What a callback of C++ throws, or a library of ours: nothing gets through C.
+TEST_F(CApiTest, ExceptionsOfEveryKindAreErrors) {
+    callbacks_.open_link = [](void*, int*) -> int { throw 1; };
+    EXPECT_EQ(establish(), info(Errc::Internal).exit_status);
+    EXPECT_STREQ(result_.error, "Internal");
+    callbacks_.open_link = [](void*, int*) -> int { throw std::bad_alloc(); };
+    EXPECT_EQ(establish(), info(Errc::Internal).exit_status);
+    EXPECT_STREQ(result_.error, "Internal");
+    EXPECT_THAT(result_.message, ::testing::StartsWith("no memory"));
+}
+
 TEST_F(CApiTest, FailuresHaveANameAndTheProgramsStatus) {
     EXPECT_EQ(establish(), 7);
     EXPECT_STREQ(result_.error, "KeyCenterUnreachable");
@@ -133,10 +144,12 @@ TEST_F(CApiTest, FailuresHaveANameAndTheProgramsStatus) {
     local::ErrorMessage pending;
     pending.code = local::ErrorCode::Pending;
     pending.retry_after = 9;
+    pending.text = "not yet";
     mt.refuse_l1 = pending;
     EXPECT_EQ(establish(), 10);
     EXPECT_STREQ(result_.error, "DeviceNotApproved");
     EXPECT_EQ(result_.retry_after, 9U);
+    EXPECT_STREQ(result_.message, "the MT says: not yet (again after 9 s)");
 
     const UniqueFd cancel(::eventfd(1, EFD_CLOEXEC));
     callbacks_.cancel_fd = cancel.get();

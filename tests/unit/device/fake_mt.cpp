@@ -328,6 +328,9 @@ private:
 OpenKeyCenter FakeKeyCenter::opener() {
     return [this](const KeyCenterTarget& target) -> Result<std::unique_ptr<KeyCenterConnection>> {
         targets.push_back(target);
+        if (on_open) {
+            on_open();
+        }
         return std::make_unique<Exchange>(*this);
     };
 }

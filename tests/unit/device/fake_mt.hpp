@@ -101,6 +101,7 @@ public:
     std::deque<unsigned> statuses; ///< one for each request, then 200
     std::function<void(keycenter::KeyAnswer&)> change;
     std::function<void(HttpResponse&)> change_response;
+    std::function<void()> on_open;
     std::optional<Error> connect_error;
     bool authenticated = true;
     bool hang = false; ///< until cancelled

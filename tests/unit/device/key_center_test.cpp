@@ -2,6 +2,7 @@
 #include "device/key_center.hpp"
 #include "unit/device/fake_mt.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace mtkey::device {
@@ -53,6 +54,13 @@ TEST(HttpKeyCenters, NobodyThereIsUnreachable) {
     ASSERT_FALSE(connected);
     EXPECT_EQ(connected.error().code, Errc::KeyCenterUnreachable);
     EXPECT_FALSE((*connection)->authenticated());
+
+    // The port of its URI is part of its name, also where it is reached at another address.
+    connection = http_key_centers(settings)(
+        *key_center_target(naf_entry("kc.3gppnetwork.org", "https://kc.3gppnetwork.org:8443/")));
+    ASSERT_TRUE(connection);
+    EXPECT_THAT((*connection)->connect().error().context,
+                ::testing::StartsWith("kc.3gppnetwork.org:8443 at 127.0.0.1:1: "));
 }
 
 } // namespace

@@ -3,7 +3,9 @@
 #include "device/mtkey_device.h"
 #include "unit/device/procedure_fixture.hpp"
 
+#include <csignal>
 #include <sys/eventfd.h>
+#include <thread>
 
 namespace mtkey::device {
 namespace {
@@ -66,6 +68,25 @@ TEST_F(ProcedureErrorsTest, TroubleOfTheMtAtTheConfirmation) {
     EXPECT_EQ(mt.l1, l1_before);
     ASSERT_EQ(stored().size(), 1U);
     EXPECT_EQ(stored()[0].state, store::KeyState::Confirmed);
+}
+
+// "The UICC says that the challenge is not its home network's" is no reason to insert it again:
+// many errors of the MT are one for the device, whose sentence is not added to the MT's own.
+TEST_F(ProcedureErrorsTest, RefusalOfTheMtIsToldInItsWords) {
+    local::ErrorMessage error;
+    error.code = local::ErrorCode::Card;
+    error.text = "the home network's key is another";
+    mt.refuse_l3 = {error};
+    EXPECT_EQ(describe(expect_failure(Errc::CardFailed), report),
+              "the MT says: the home network's key is another");
+    error.text = "";
+    error.retry_after = 5;
+    mt.refuse_l3 = {error};
+    EXPECT_EQ(describe(expect_failure(Errc::CardFailed), report),
+              "the MT says: no (again after 5 s): " + std::string(info(Errc::CardFailed).sentence));
+    mt.on_confirm = {FakeMt::OnConfirm::Error}; // says "wrong MAC", the device says more
+    EXPECT_EQ(describe(expect_failure(Errc::ConfirmationFailed), report),
+              "the MT says: wrong MAC: " + std::string(info(Errc::ConfirmationFailed).sentence));
 }
 
 // A wrong key anywhere in the network: MT and Key Center do not agree.
@@ -334,6 +355,85 @@ TEST_F(ProcedureErrorsTest, CancellationBetweenTwoCallsIsNotLost) {
         };
         expect_failure(Errc::Cancelled);
         EXPECT_EQ(key_center.requests.size(), moment == Step::ServiceRequested ? 1U : 0U);
+    }
+}
+
+/// Does something else, once, when the thread that made it asks for the time.
+class InterruptedClock final : public Clock {
+public:
+    UtcTime utc_now() const override { return clock_.utc_now(); }
+    BootTime boot_now() const override {
+        if (std::this_thread::get_id() == owner_ && instead) {
+            std::exchange(instead, nullptr)();
+        }
+        return clock_.boot_now();
+    }
+    mutable std::function<void()> instead;
+
+private:
+    SystemClock clock_;
+    std::thread::id owner_ = std::this_thread::get_id();
+};
+
+// We may be a part of somebody's firmware: an exception is the caller's to catch, not its end.
+TEST_F(ProcedureErrorsTest, ExceptionWhileTheKeyCenterIsAskedWaitsForTheThread) {
+    const InterruptedClock interrupted;
+    limits_clock = &interrupted;
+    key_center.hang = true;
+    std::atomic<bool> asked = false;
+    on_step = [&](Step step) {
+        if (step == Step::ServiceRequested) {
+            asked = true;
+            asked.notify_all();
+        }
+    };
+    key_center.on_open = [&] {
+        interrupted.instead = [&] { // this thread waits for the other one
+            asked.wait(false);
+            throw std::bad_alloc();
+        };
+    };
+    EXPECT_THROW(static_cast<void>(run()), std::bad_alloc);
+    EXPECT_GE(key_center.cancelled, 1);
+    mt.stop();
+    EXPECT_TRUE(stored().empty());
+}
+
+TEST_F(ProcedureErrorsTest, ExceptionOfAnyKindOnTheKeyCentersThread) {
+    struct NoStdException {};
+    on_step = [](Step step) {
+        if (step == Step::TunnelEstablished) {
+            throw NoStdException();
+        }
+    };
+    expect_failure(Errc::Internal);
+    on_step = [](Step step) {
+        if (step == Step::TunnelEstablished) {
+            throw std::bad_alloc();
+        }
+    };
+    EXPECT_EQ(expect_failure(Errc::Internal).context, "no memory");
+}
+
+TEST_F(ProcedureErrorsTest, SignalsAreForTheThreadsOfTheProgram) {
+    sigset_t before;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &before), 0);
+    sigset_t there;
+    sigemptyset(&there);
+    on_step = [&](Step step) {
+        if (step == Step::ServiceRequested) {
+            ::pthread_sigmask(SIG_SETMASK, nullptr, &there);
+        }
+    };
+    ASSERT_TRUE(run());
+    sigset_t after;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &after), 0);
+    for (const int signal : {SIGTERM, SIGINT, SIGALRM, SIGCHLD, SIGUSR1, SIGPIPE, SIGRTMIN}) {
+        EXPECT_EQ(sigismember(&there, signal), 1) << signal;
+        EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+    }
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+        EXPECT_EQ(sigismember(&there, fault), sigismember(&before, fault)) << fault;
     }
 }
 

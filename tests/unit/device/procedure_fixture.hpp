@@ -27,7 +27,7 @@ protected:
             key_center.opener(),
             keys,
             random,
-            Limits{clock, clock.boot_now() + total_limit, cancel_fd},
+            Limits{*limits_clock, clock.boot_now() + total_limit, cancel_fd},
             [this](Step step, std::string_view detail) {
                 const std::lock_guard lock(mutex_);
                 steps.push_back(step);
@@ -114,6 +114,7 @@ protected:
     ProcedureSettings settings;
     SystemClock clock;
     SystemRandom random;
+    const Clock* limits_clock = &clock;
     std::chrono::milliseconds total_limit{20'000};
     int cancel_fd = -1;
     bool reliable = true;

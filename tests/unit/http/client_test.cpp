@@ -106,6 +106,35 @@ TEST(Client, SendsTheNameAndKeepsTheConnection) {
     EXPECT_NE(seen.find("Accept-Encoding: identity\r\n"), std::string::npos);
 }
 
+// RFC 9110 section 7.2: the authority of the URI. Where we connect instead is not part of it.
+TEST(Client, HostHasThePortOfTheUriUnlessItIsTheSchemes) {
+    std::string seen;
+    RawServer server([&](UniqueFd& fd, int) {
+        seen = raw_receive(fd.get(), kEnd);
+        raw_send(fd.get(), kOk);
+    });
+    const auto host_with = [&](std::uint16_t port) {
+        auto settings = settings_for(server.address());
+        settings.port = port;
+        EXPECT_TRUE(Client(settings).exchange({}));
+        const auto begin = seen.find("Host: ") + 6;
+        return seen.substr(begin, seen.find("\r\n", begin) - begin);
+    };
+    EXPECT_EQ(host_with(0), "bsf.example.org");
+    EXPECT_EQ(host_with(80), "bsf.example.org");
+    EXPECT_EQ(host_with(443), "bsf.example.org:443") << "not the one of http";
+    EXPECT_EQ(host_with(8080), "bsf.example.org:8080");
+
+    // Without an address it is where we connect, too.
+    auto settings = settings_for("");
+    settings.fqdn = "localhost";
+    const auto [ip, port] = parse_address(server.address(), 0).value();
+    settings.port = port;
+    EXPECT_TRUE(Client(settings).exchange({}));
+    EXPECT_NE(seen.find("Host: localhost:" + std::to_string(port) + "\r\n"), std::string::npos)
+        << seen;
+}
+
 TEST(Client, ConnectsAnewWhenTheServerSaysClose) {
     RawServer server(always("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
     Client client(settings_for(server.address()));

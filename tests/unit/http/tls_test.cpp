@@ -46,12 +46,13 @@ protected:
     }
 
     std::unique_ptr<Server> serve(ServerSettings settings) {
-        auto server =
-            Server::create(std::move(settings), [this](const HttpRequest&, const Peer& peer) {
-                const std::lock_guard lock(mutex_);
-                peer_ = peer;
-                return HttpResponse{200, {}, "ok"};
-            });
+        auto server = Server::create(std::move(settings),
+                                     [this](const HttpRequest& request, const Peer& peer) {
+                                         const std::lock_guard lock(mutex_);
+                                         peer_ = peer;
+                                         host_ = request.headers.single("Host")->value();
+                                         return HttpResponse{200, {}, "ok"};
+                                     });
         EXPECT_TRUE(server) << describe(server.error());
         (*server)->start();
         return std::move(*server);
@@ -94,7 +95,22 @@ protected:
     Identity server_;
     std::mutex mutex_;
     Peer peer_;
+    std::string host_;
 };
+
+TEST_F(Tls, HostLeavesOutThePortOfHttps) {
+    const auto device = pki_.issue("device", device_form(), &device_ca_);
+    const auto server = serve(server_settings(server_));
+    for (const auto& [port, host] :
+         {std::pair(0, kName + ""s), std::pair(443, kName + ""s), std::pair(80, kName + ":80"s),
+          std::pair(8443, kName + ":8443"s)}) {
+        auto settings = client_settings(*server, &device);
+        settings.port = static_cast<std::uint16_t>(port);
+        ASSERT_TRUE(Client(settings).exchange({}));
+        const std::lock_guard lock(mutex_);
+        EXPECT_EQ(host_, host);
+    }
+}
 
 TEST_F(Tls, BothSidesKnowEachOther) {
     auto form = device_form();
