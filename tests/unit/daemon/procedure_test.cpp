@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit/daemon/procedure_fixture.hpp"
 
+#include <deque>
+
 namespace mtkey::daemon {
 namespace {
 
@@ -54,8 +56,52 @@ TEST_F(ProcedureTest, StrangersDoNotFillTheList) {
     for (int i = 0; i < 1000; ++i) {
         mt.meet("urn:stranger:" + std::to_string(i), "serial0", "tty");
     }
-    EXPECT_LE(mt.devices().size(), 32U + config.devices.size());
+    EXPECT_EQ(mt.devices().size(), 32U + config.devices.size());
     EXPECT_TRUE(mt.meet(kDevice, "serial0", "tty"));
+}
+
+/// Those that ask now are the ones that a person may want to approve.
+TEST_F(ProcedureTest, OldestStrangerMakesRoom) {
+    auto denied = make_config();
+    denied.devices.push_back(DeviceRule{"urn:uuid:denied", false, "", ""});
+    Mt other(reactor, denied, clock, random, card, store);
+    std::vector<std::string> told;
+    MtEvents events;
+    events.device_changed = [&](const std::string& id) { told.push_back(id); };
+    other.set_events(std::move(events));
+    const auto meet = [&](int number) {
+        EXPECT_FALSE(other.meet("urn:stranger:" + std::to_string(number), "serial0", "tty"));
+    };
+    std::optional<ProcedureLink> connected(std::in_place, other);
+    connected->device.request_key_info({"urn:stranger:0"});
+    EXPECT_TRUE(connected->exchange());
+    for (int i = 1; i < 32; ++i) {
+        meet(i);
+    }
+    meet(1); // asks again
+    told.clear();
+    meet(32);
+    EXPECT_EQ(told, (std::vector<std::string>{"urn:stranger:2", "urn:stranger:32"}));
+    EXPECT_FALSE(other.device("urn:stranger:2"));
+    EXPECT_TRUE(other.device("urn:stranger:0")) << "it is connected";
+    connected.reset();
+    meet(33);
+    EXPECT_FALSE(other.device("urn:stranger:0"));
+    told.clear();
+    meet(2);
+    EXPECT_EQ(told, (std::vector<std::string>{"urn:stranger:3", "urn:stranger:2"}));
+    EXPECT_EQ(other.devices().size(), 32U + denied.devices.size());
+    EXPECT_TRUE(other.device("urn:uuid:denied"));
+
+    std::deque<ProcedureLink> all; // connected, each of them: it still is the oldest
+    for (int i = 100; i < 132; ++i) {
+        auto& link = all.emplace_back(other);
+        link.device.request_key_info({"urn:stranger:" + std::to_string(i)});
+        EXPECT_TRUE(link.exchange());
+    }
+    meet(200);
+    EXPECT_FALSE(other.device("urn:stranger:100"));
+    EXPECT_TRUE(other.device("urn:stranger:200"));
 }
 
 TEST_F(ProcedureTest, WrongConfirmationsDropThePendingKey) {
