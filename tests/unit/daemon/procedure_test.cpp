@@ -140,6 +140,23 @@ TEST_F(ProcedureTest, WrongConfirmationMakesNobodyElse) {
     expect_ack(other, key);
 }
 
+/// Nor is a connection without a Device_ID yet the other device's.
+TEST_F(ProcedureTest, WrongConfirmationBindsNoConnection) {
+    const std::string victim = "urn:uuid:2";
+    Link other(*this);
+    const auto key = establish_only(other, victim);
+    unsigned failures = 0;
+    MtEvents events;
+    events.procedure_failed = [&](const auto&, const auto&) { ++failures; };
+    mt.set_events(std::move(events));
+    Link link(*this);
+    send_confirm(link, key, true);
+    EXPECT_EQ(link.refused(), ErrorCode::Confirmation);
+    EXPECT_EQ(failures, 0U) << "nobody says that the device has failed";
+    EXPECT_FALSE(link.key_info().nafs.empty());
+    EXPECT_EQ(link.procedure.device(), kDevice);
+}
+
 TEST_F(ProcedureTest, OneConnectionIsOneDevice) {
     const auto key = establish_and_confirm();
     const std::string other = "urn:uuid:2";
@@ -189,6 +206,17 @@ TEST_F(ProcedureTest, DeviceThatGivesUpLeavesNoKey) {
     bye.device.close();
     static_cast<void>(bye.exchange());
     EXPECT_EQ(mt.pending().size(), 1U);
+
+    failed.clear();
+    Link done(*this);
+    const auto key = establish_only(done);
+    send_confirm(done, key);
+    expect_ack(done, key);
+    done.device.give_up("what is confirmed is no longer given up");
+    static_cast<void>(done.exchange());
+    EXPECT_TRUE(done.mt_session.finished());
+    EXPECT_EQ(failed, "");
+    EXPECT_NE(store.find(kDevice), nullptr);
 }
 
 TEST_F(ProcedureTest, ApprovedDeviceIsNotHiddenByItsName) {
@@ -307,6 +335,7 @@ TEST_F(ProcedureTest, StoredKey) {
         EXPECT_EQ(answer.status, Status::Wait);
         EXPECT_TRUE(answer.mac);
         EXPECT_GT(answer.retry_after, 0U);
+        EXPECT_FALSE(link.key_info("urn:uuid:2").nafs.empty()) << "the connection is nobody's yet";
         card.state_.state = CardState::State::Ready;
     }
     {
@@ -328,11 +357,17 @@ TEST_F(ProcedureTest, AnotherUiccEndsTheKeys) {
     static_cast<void>(establish_and_confirm());
     Link link(*this);
     static_cast<void>(establish_only(link, "urn:uuid:2"));
+    std::vector<std::string> told;
+    MtEvents events;
+    events.device_changed = [&](const std::string& id) { told.push_back(id); };
+    mt.set_events(std::move(events));
     card.state_.uicc = "card two";
     card.state_.context.reset();
     mt.card_changed();
     EXPECT_EQ(store.find(kDevice), nullptr);
     EXPECT_EQ(mt.pending().size(), 0U);
+    std::ranges::sort(told);
+    EXPECT_EQ(told, (std::vector<std::string>{kDevice, "urn:uuid:2"})) << "a pending one as well";
 }
 
 TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
