@@ -135,8 +135,11 @@ public:
                     object->getObject().emitInterfacesAddedSignal();
                     devices_[device_id] = std::move(object);
                 }
-            } else {
+            } else if (mt_.device(device_id)) {
                 found->second->getObject().emitPropertiesChangedSignal("org.mtkeyd1.Device1");
+            } else {
+                found->second->getObject().emitInterfacesRemovedSignal();
+                devices_.erase(found);
             }
         });
         flush();

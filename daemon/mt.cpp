@@ -2,11 +2,11 @@
 #include "daemon/mt.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mtkey::daemon {
 namespace {
-// Devices that are shown without having a key: strangers must not fill our memory (threats L10).
-constexpr std::size_t kMostSeen = 512;
+// Devices that are shown although no rule names them: they must not fill our memory (threats L10).
 constexpr std::size_t kMostStrangers = 32;
 // So near to the network's time the clock here counts as right.
 constexpr std::chrono::minutes kSameTime{5};
@@ -44,7 +44,9 @@ Mt::Mt(Reactor& reactor, const Config& config, const Clock& clock, RandomSource&
       nafs_(config.nafs),
       sweep_timer_(reactor.timer()) {
     for (const auto& rule : config.devices) {
-        seen_[rule.device_id].approved = rule.allow;
+        auto& seen = seen_[rule.device_id];
+        seen.by_rule = true;
+        seen.approved = rule.allow;
     }
     for (const auto& tombstone : store.tombstones()) {
         tombstones_.add(tombstone.device_id, tombstone.b_tid);
@@ -68,21 +70,51 @@ bool Mt::tombstoned(std::string_view device_id) const {
 
 bool Mt::meet(const std::string& device_id, const std::string& transport, const std::string& peer) {
     const bool allowed = approved(config_.devices, device_id, transport, peer);
-    if (const auto found = seen_.find(device_id); found != seen_.end()) {
-        if (found->second.approved && !allowed) {
-            return false; // anybody can say that he is an approved one, where no rule allows it
-        }
-    } else {
-        const auto strangers =
-            std::ranges::count_if(seen_, [](const auto& entry) { return !entry.second.approved; });
-        if (seen_.size() >= kMostSeen ||
-            (!allowed && strangers >= std::ptrdiff_t{kMostStrangers})) {
-            return allowed;
-        }
+    auto found = seen_.find(device_id);
+    if (found == seen_.end()) {
+        make_room_for_a_stranger();
+        found = seen_.try_emplace(device_id).first;
+    } else if (found->second.approved && !allowed) {
+        return false; // anybody can say that he is an approved one, where no rule allows it
     }
-    seen_[device_id] = Seen{allowed, clock_.utc_now(), transport};
+    Seen& seen = found->second;
+    seen.approved = allowed;
+    seen.last_seen = clock_.utc_now();
+    seen.transport = transport;
+    seen.meeting = ++meetings_;
+    if (!seen.presence) {
+        seen.presence = std::make_shared<char>();
+    }
     changed(device_id);
     return allowed;
+}
+
+std::shared_ptr<const void> Mt::presence(const std::string& device_id) const {
+    const auto found = seen_.find(device_id);
+    return found == seen_.end() ? nullptr : found->second.presence;
+}
+
+/// Names that somebody makes up must not hide the device that a person is about to approve.
+void Mt::make_room_for_a_stranger() {
+    const auto rank = [](const Seen& seen) { // those that are connected go last, then the newest
+        return std::pair(seen.presence.use_count() > 1, seen.meeting);
+    };
+    std::size_t strangers = 0;
+    auto first_to_go = seen_.end();
+    for (auto it = seen_.begin(); it != seen_.end(); ++it) {
+        if (it->second.by_rule) {
+            continue;
+        }
+        ++strangers;
+        if (first_to_go == seen_.end() || rank(it->second) < rank(first_to_go->second)) {
+            first_to_go = it;
+        }
+    }
+    if (strangers >= kMostStrangers) {
+        const std::string device_id = first_to_go->first;
+        seen_.erase(first_to_go);
+        tell(device_id);
+    }
 }
 
 DeviceView Mt::view(const std::string& device_id, const Seen& seen) const {
@@ -128,14 +160,15 @@ std::optional<DeviceView> Mt::device(const std::string& device_id) const {
 
 void Mt::tell(const std::string& device_id) {
     const auto now = device(device_id);
-    if (!now) {
+    const auto known = told_.find(device_id);
+    if (known == told_.end() ? !now : now == known->second) {
         return;
     }
-    const auto [known, added] = told_.try_emplace(device_id, *now);
-    if (!added && known->second == *now) {
-        return;
+    if (now) {
+        told_.insert_or_assign(device_id, *now);
+    } else {
+        told_.erase(known);
     }
-    known->second = *now;
     if (events_.device_changed) {
         events_.device_changed(device_id);
     }

@@ -10,6 +10,7 @@
 #include "keys/pending.hpp"
 #include "store/key_store.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,7 +44,7 @@ struct Established {
 /// What the bus is told. Called on the reactor's thread.
 struct MtEvents {
     std::function<void()> card_changed;
-    std::function<void(const std::string& device_id)> device_changed;
+    std::function<void(const std::string& device_id)> device_changed; ///< or is shown no more
     std::function<void(const Established&)> established;
     std::function<void(const std::string& device_id, const Error&)> procedure_failed;
     std::function<void(const Error&)> bootstrap_failed;
@@ -77,8 +78,10 @@ public:
     }
 
     /// A device said who it is at this place; notes it for D-Bus and tells whether a rule allows
-    /// it.
+    /// it. Of those that no rule names the last ones are noted.
     bool meet(const std::string& device_id, const std::string& transport, const std::string& peer);
+    /// To be held by the connection of a device that was met: while it is there, others make room.
+    [[nodiscard]] std::shared_ptr<const void> presence(const std::string& device_id) const;
     [[nodiscard]] std::vector<DeviceView> devices() const;
     [[nodiscard]] std::optional<DeviceView> device(const std::string& device_id) const;
 
@@ -106,10 +109,14 @@ public:
 
 private:
     struct Seen {
+        bool by_rule = false; ///< a rule of the configuration names it, whatever it says
         bool approved = false;
         UtcTime last_seen{};
         std::string transport;
+        std::uint64_t meeting = 0;            ///< number of the last one
+        std::shared_ptr<const void> presence; ///< shared with its connections
     };
+    void make_room_for_a_stranger();
     [[nodiscard]] DeviceView view(const std::string& device_id, const Seen& seen) const;
     Result<void> end_keys(const std::vector<std::string>& device_ids, const char* why);
     void end_what_no_rule_allows();
@@ -128,6 +135,7 @@ private:
     keys::PendingTable pending_;
     keys::Tombstones tombstones_;
     std::map<std::string, Seen> seen_;
+    std::uint64_t meetings_ = 0;
     std::map<std::string, DeviceView> told_; ///< as D-Bus knows them
     bool end_failed_ = false;                ///< what has ended could not be written
     BootTime end_again_{};                   ///< and is tried again then

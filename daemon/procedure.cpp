@@ -131,7 +131,9 @@ void Procedure::on(const local::KeyInfoAsked& asked) {
     device_id_ = *device_id;
     // DRAFT-GAP(approval): nothing is told to a device, and nothing done for it, before it is
     // allowed.
-    if (!mt_.meet(device_id_, transport_, peer_)) {
+    const bool allowed = mt_.meet(device_id_, transport_, peer_);
+    presence_ = mt_.presence(device_id_);
+    if (!allowed) {
         mt_.count("devices_refused");
         refuse(Error{Errc::DeviceNotApproved, 0, device_id_ + " at " + transport_});
         return;

@@ -58,8 +58,9 @@ private:
     /// Of this connection: the one of L1, or of the key that it has proven; from then on no
     /// other's.
     std::string device_id_;
-    std::string given_b_tid_;         ///< the last one that L2 or L4 has named here
-    std::optional<keys::EstId> made_; ///< by the last L4 here, not confirmed yet
+    std::shared_ptr<const void> presence_; ///< of this device with the Mt
+    std::string given_b_tid_;              ///< the last one that L2 or L4 has named here
+    std::optional<keys::EstId> made_;      ///< by the last L4 here, not confirmed yet
     bool full_ = false;
     bool known_ = false;
     bool proven_ = false;

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <future>
 #include <iterator>
+#include <mutex>
 #include <sys/mman.h>
 #include <thread>
 
@@ -130,6 +131,45 @@ TEST_F(BusTest, PolkitDecides) {
     polkit->set(Answer::Yes);
     EXPECT_EQ(discard(), "");
     EXPECT_FALSE(card.state_.context);
+}
+
+TEST_F(BusTest, StrangerThatMadeRoomIsGone) {
+    const auto path = [](int number) {
+        return device_path("urn:stranger:" + std::to_string(number));
+    };
+    std::mutex lock;
+    std::vector<std::string> removed;
+    const auto proxy = sdbus::createProxy(
+        sdbus::createSessionBusConnectionWithAddress(system.address), "org.mtkeyd1", kRootPath);
+    proxy->registerSignalHandler("org.freedesktop.DBus.ObjectManager", "InterfacesRemoved",
+                                 [&](sdbus::Signal& signal) {
+                                     sdbus::ObjectPath gone;
+                                     signal >> gone;
+                                     const std::lock_guard hold(lock);
+                                     removed.push_back(gone);
+                                 });
+    proxy->finishRegistration();
+    on_reactor([this] {
+        for (int i = 0; i <= 32; ++i) {
+            mt.meet("urn:stranger:" + std::to_string(i), "t0", "peer");
+        }
+    });
+    constexpr const char* kDenied = "org.mtkeyd1.Error.NotAuthorized";
+    EXPECT_EQ(call(path(1), "Device1", "Revoke", false), kDenied);
+    EXPECT_EQ(call(path(32), "Device1", "Revoke", false), kDenied);
+    EXPECT_EQ(call(path(0), "Device1", "Revoke", false),
+              "org.freedesktop.DBus.Error.UnknownObject");
+    on_reactor([this] { mt.meet("urn:stranger:0", "t0", "peer"); });
+    EXPECT_EQ(call(path(0), "Device1", "Revoke", false), kDenied) << "it is back";
+    const auto all_heard = [&] {
+        const std::lock_guard hold(lock);
+        return removed.size() >= 2;
+    };
+    for (int i = 0; i < 500 && !all_heard(); ++i) {
+        std::this_thread::sleep_for(10ms);
+    }
+    const std::lock_guard hold(lock);
+    EXPECT_EQ(removed, (std::vector{path(0), path(1)}));
 }
 
 class SleepTest : public BusTest {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit/daemon/procedure_fixture.hpp"
 
+#include <deque>
+
 namespace mtkey::daemon {
 namespace {
 
@@ -54,8 +56,52 @@ TEST_F(ProcedureTest, StrangersDoNotFillTheList) {
     for (int i = 0; i < 1000; ++i) {
         mt.meet("urn:stranger:" + std::to_string(i), "serial0", "tty");
     }
-    EXPECT_LE(mt.devices().size(), 32U + config.devices.size());
+    EXPECT_EQ(mt.devices().size(), 32U + config.devices.size());
     EXPECT_TRUE(mt.meet(kDevice, "serial0", "tty"));
+}
+
+/// Those that ask now are the ones that a person may want to approve.
+TEST_F(ProcedureTest, OldestStrangerMakesRoom) {
+    auto denied = make_config();
+    denied.devices.push_back(DeviceRule{"urn:uuid:denied", false, "", ""});
+    Mt other(reactor, denied, clock, random, card, store);
+    std::vector<std::string> told;
+    MtEvents events;
+    events.device_changed = [&](const std::string& id) { told.push_back(id); };
+    other.set_events(std::move(events));
+    const auto meet = [&](int number) {
+        EXPECT_FALSE(other.meet("urn:stranger:" + std::to_string(number), "serial0", "tty"));
+    };
+    std::optional<ProcedureLink> connected(std::in_place, other);
+    connected->device.request_key_info({"urn:stranger:0"});
+    EXPECT_TRUE(connected->exchange());
+    for (int i = 1; i < 32; ++i) {
+        meet(i);
+    }
+    meet(1); // asks again
+    told.clear();
+    meet(32);
+    EXPECT_EQ(told, (std::vector<std::string>{"urn:stranger:2", "urn:stranger:32"}));
+    EXPECT_FALSE(other.device("urn:stranger:2"));
+    EXPECT_TRUE(other.device("urn:stranger:0")) << "it is connected";
+    connected.reset();
+    meet(33);
+    EXPECT_FALSE(other.device("urn:stranger:0"));
+    told.clear();
+    meet(2);
+    EXPECT_EQ(told, (std::vector<std::string>{"urn:stranger:3", "urn:stranger:2"}));
+    EXPECT_EQ(other.devices().size(), 32U + denied.devices.size());
+    EXPECT_TRUE(other.device("urn:uuid:denied"));
+
+    std::deque<ProcedureLink> all; // connected, each of them: it still is the oldest
+    for (int i = 100; i < 132; ++i) {
+        auto& link = all.emplace_back(other);
+        link.device.request_key_info({"urn:stranger:" + std::to_string(i)});
+        EXPECT_TRUE(link.exchange());
+    }
+    meet(200);
+    EXPECT_FALSE(other.device("urn:stranger:100"));
+    EXPECT_TRUE(other.device("urn:stranger:200"));
 }
 
 TEST_F(ProcedureTest, WrongConfirmationsDropThePendingKey) {
@@ -92,6 +138,23 @@ TEST_F(ProcedureTest, WrongConfirmationMakesNobodyElse) {
     EXPECT_EQ(card.last_asked_by, kDevice) << "whose budget pays for the run";
     send_confirm(other, key);
     expect_ack(other, key);
+}
+
+/// Nor is a connection without a Device_ID yet the other device's.
+TEST_F(ProcedureTest, WrongConfirmationBindsNoConnection) {
+    const std::string victim = "urn:uuid:2";
+    Link other(*this);
+    const auto key = establish_only(other, victim);
+    unsigned failures = 0;
+    MtEvents events;
+    events.procedure_failed = [&](const auto&, const auto&) { ++failures; };
+    mt.set_events(std::move(events));
+    Link link(*this);
+    send_confirm(link, key, true);
+    EXPECT_EQ(link.refused(), ErrorCode::Confirmation);
+    EXPECT_EQ(failures, 0U) << "nobody says that the device has failed";
+    EXPECT_FALSE(link.key_info().nafs.empty());
+    EXPECT_EQ(link.procedure.device(), kDevice);
 }
 
 TEST_F(ProcedureTest, OneConnectionIsOneDevice) {
@@ -143,6 +206,17 @@ TEST_F(ProcedureTest, DeviceThatGivesUpLeavesNoKey) {
     bye.device.close();
     static_cast<void>(bye.exchange());
     EXPECT_EQ(mt.pending().size(), 1U);
+
+    failed.clear();
+    Link done(*this);
+    const auto key = establish_only(done);
+    send_confirm(done, key);
+    expect_ack(done, key);
+    done.device.give_up("what is confirmed is no longer given up");
+    static_cast<void>(done.exchange());
+    EXPECT_TRUE(done.mt_session.finished());
+    EXPECT_EQ(failed, "");
+    EXPECT_NE(store.find(kDevice), nullptr);
 }
 
 TEST_F(ProcedureTest, ApprovedDeviceIsNotHiddenByItsName) {
@@ -261,6 +335,7 @@ TEST_F(ProcedureTest, StoredKey) {
         EXPECT_EQ(answer.status, Status::Wait);
         EXPECT_TRUE(answer.mac);
         EXPECT_GT(answer.retry_after, 0U);
+        EXPECT_FALSE(link.key_info("urn:uuid:2").nafs.empty()) << "the connection is nobody's yet";
         card.state_.state = CardState::State::Ready;
     }
     {
@@ -282,11 +357,17 @@ TEST_F(ProcedureTest, AnotherUiccEndsTheKeys) {
     static_cast<void>(establish_and_confirm());
     Link link(*this);
     static_cast<void>(establish_only(link, "urn:uuid:2"));
+    std::vector<std::string> told;
+    MtEvents events;
+    events.device_changed = [&](const std::string& id) { told.push_back(id); };
+    mt.set_events(std::move(events));
     card.state_.uicc = "card two";
     card.state_.context.reset();
     mt.card_changed();
     EXPECT_EQ(store.find(kDevice), nullptr);
     EXPECT_EQ(mt.pending().size(), 0U);
+    std::ranges::sort(told);
+    EXPECT_EQ(told, (std::vector<std::string>{kDevice, "urn:uuid:2"})) << "a pending one as well";
 }
 
 TEST_F(ProcedureTest, ForgottenKeyIsNotDerivedAgain) {
