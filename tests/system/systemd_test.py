@@ -230,7 +230,8 @@ class Bootstrapping(SystemdTest):
 
     def test_1_bsf_starts(self) -> None:
         self.systemctl("start", "mtkey-bsf")
-        asked = self.system.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080; "
+        # Type=exec: it has begun, and may not listen yet.
+        asked = self.system.run("bash", "-c", "for i in {1..100}; do exec 3<>/dev/tcp/127.0.0.1/8080 && break; sleep .1; done; "
                                 r"printf 'GET / HTTP/1.1\r\nHost: bsf\r\nConnection: close\r\n\r\n' >&3; head -n 1 <&3")
         self.assertRegex(asked.stdout, "^HTTP/1.1 4")
         self.assertEqual(self.show("mtkey-bsf", "ActiveState"), "active", self.journal("--unit=mtkey-bsf"))
