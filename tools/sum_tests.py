@@ -58,6 +58,15 @@ def unexplained(path: Path, known: "list[Case]") -> "list[Case]":
     return found
 
 
+def explain(path: Path) -> None:
+    """What failed TAP cases say of themselves: meson keeps it to its log, which is gone with a machine made for the test."""
+    for line in path.with_suffix("").with_suffix(".json").read_text("utf-8", "replace").splitlines():
+        test = json.loads(line)
+        if test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL"):
+            for said in re.finditer(r"^not ok .*(?:\n#.*){0,60}", test.get("stdout", ""), re.MULTILINE):
+                print(f"{path.parents[1].name}: {test['name']}: {said[0]}", file=sys.stderr)
+
+
 def tap_cases(path: Path) -> "list[Case]":
     text = path.read_text("utf-8", "replace")
     found = [(f"{path.stem}: {line[2].strip()}", "failed" if line[1] else "passed", "")
@@ -78,6 +87,7 @@ def main() -> None:
     for path in options.junit:
         known = cases(path)
         found += known + unexplained(path, known)
+        explain(path)
     for path in options.tap:
         found += tap_cases(path)
     found += [(problem, "failed", "") for problem in options.problem]
